@@ -1,0 +1,261 @@
+import { isNeuraError, NeuraError, messageOf } from "./errors.ts";
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [name: string]: Json;
+}
+
+/** What the run may use; going over one ends it as the owner's own failure, logs and partial outputs handed over. */
+export interface Limits {
+  /** Wall-clock time of the run [s]. */
+  readonly seconds: number;
+  /** Resident memory of the run [MiB]. */
+  readonly ramMiB: number;
+  /** Everything below `output/` and `logs/` together [MiB]. */
+  readonly outputMiB: number;
+}
+
+/** What the machine must have beyond the resources in the task's terms; matched off chain before anything is paid. */
+export interface Needs {
+  /** As Node names it: `x64`, `arm64`. */
+  readonly cpuArchitecture?: string;
+  /** Lowest GPU driver version, dotted. */
+  readonly driver?: string;
+  /** Lowest CUDA compute capability, dotted: `8.0`. */
+  readonly cudaCapability?: string;
+  /** Link between the GPUs: `nvlink`, `pcie`. */
+  readonly interconnect?: string;
+  /** Where the machine may stand. */
+  readonly region?: string;
+  /** [Mbit/s] */
+  readonly bandwidthMbps?: number;
+  /** [MiB] */
+  readonly sharedMemoryMiB?: number;
+}
+
+/** A task's description, first file of its payload (`manifest.json`), format `neura/manifest/1`. */
+export interface Manifest {
+  readonly schema: "neura/manifest/1";
+  /** Name of the built-in application that does the work: `ocr`. */
+  readonly application: string;
+  /** Paths of the payload's files, each below `input/`, in the order of the work. */
+  readonly inputs: readonly string[];
+  /** What the application is told; it checks them itself. */
+  readonly parameters: JsonObject;
+  readonly limits: Limits;
+  readonly needs?: Needs;
+}
+
+/** Bounds of a manifest; what is beyond them is refused, never cut. */
+export const MANIFEST_BOUNDS = {
+  bytes: 1024 * 1024,
+  inputs: 10_000,
+  /** Bytes of one input path in UTF-8. */
+  pathBytes: 255,
+  /** Nesting of `parameters`. */
+  depth: 16,
+  seconds: 30 * 24 * 3600,
+  ramMiB: 4 * 1024 * 1024,
+  outputMiB: 1024 * 1024,
+} as const;
+
+const NEEDS = {
+  cpuArchitecture: "string",
+  driver: "string",
+  cudaCapability: "string",
+  interconnect: "string",
+  region: "string",
+  bandwidthMbps: "number",
+  sharedMemoryMiB: "number",
+} as const satisfies Record<keyof Needs, "string" | "number">;
+
+/**
+ * Reads and checks a manifest from its bytes, or from an already parsed value that an owner's client built.
+ * Everything that is not described by {@link Manifest} is refused by name.
+ *
+ * @throws NeuraError `manifest.invalid`
+ */
+export function parseManifest(source: Uint8Array | string | Record<string, unknown>): Manifest {
+  try {
+    const value = typeof source === "string" || source instanceof Uint8Array ? parseJson(source) : source;
+    return readManifest(value);
+  } catch (error) {
+    if (isNeuraError(error)) throw error;
+    // What JSON.parse, the decoder or the stack (deep nesting) threw.
+    throw invalid(`The manifest is not JSON: ${messageOf(error)}.`, error);
+  }
+}
+
+/**
+ * Checks one input path: relative, below `input/`, in one spelling on every file system.
+ *
+ * @throws NeuraError `manifest.invalid`
+ */
+export function checkInputPath(path: string): void {
+  const because = (reason: string): NeuraError => invalid(`The input path ${quote(path)} ${reason}.`);
+  if (!path.startsWith("input/")) throw because("is not below input/");
+  if (Buffer.byteLength(path) > MANIFEST_BOUNDS.pathBytes)
+    throw because(`is longer than ${MANIFEST_BOUNDS.pathBytes} bytes`);
+  // Backslash, colon and the like separate or name devices on some file systems.
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\x00-\x1f\x7f\\:*?"<>|]/.test(path))
+    throw because("has a character that not every file system takes");
+  if (path.normalize("NFC") !== path) throw because("is not in Unicode form NFC");
+  for (const part of path.split("/")) {
+    if (part === "" || part === "." || part === "..") throw because("has an empty, `.` or `..` part");
+    if (part.endsWith(".") || part.endsWith(" ")) throw because("has a part that ends with a dot or a space");
+  }
+}
+
+function parseJson(source: Uint8Array | string): unknown {
+  const length = typeof source === "string" ? Buffer.byteLength(source) : source.byteLength;
+  if (length > MANIFEST_BOUNDS.bytes)
+    throw invalid(`The manifest has ${length} bytes, more than ${MANIFEST_BOUNDS.bytes}.`);
+  const text = typeof source === "string" ? source : new TextDecoder("utf-8", { fatal: true }).decode(source);
+  return JSON.parse(text);
+}
+
+function readManifest(value: unknown): Manifest {
+  const fields = readObject(value, "the manifest", [
+    "schema",
+    "application",
+    "inputs",
+    "parameters",
+    "limits",
+    "needs",
+  ]);
+  if (fields.schema !== "neura/manifest/1")
+    throw invalid(`schema is ${quote(fields.schema)} where "neura/manifest/1" is known.`);
+  const application = readString(fields.application, "application");
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(application))
+    throw invalid(
+      `application ${quote(application)} is not a name of lower-case letters, digits and dashes.`,
+    );
+  const needs = fields.needs === undefined ? undefined : readNeeds(fields.needs);
+  return {
+    schema: "neura/manifest/1",
+    application,
+    inputs: readInputs(fields.inputs),
+    parameters: readParameters(fields.parameters),
+    limits: readLimits(fields.limits),
+    ...(needs ? { needs } : {}),
+  };
+}
+
+function readInputs(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw invalid(`inputs is ${quote(value)} where a list of paths belongs.`);
+  if (value.length > MANIFEST_BOUNDS.inputs)
+    throw invalid(`inputs names ${value.length} files, more than ${MANIFEST_BOUNDS.inputs}.`);
+  const seen = new Map<string, string>();
+  return value.map((entry: unknown, index) => {
+    const path = readString(entry, `inputs[${index}]`);
+    checkInputPath(path);
+    // Some file systems hold `A.png` and `a.png` to be one file.
+    const same = seen.get(path.toLowerCase());
+    if (same !== undefined)
+      throw invalid(`inputs names ${quote(same)} and ${quote(path)}, which can be one file.`);
+    seen.set(path.toLowerCase(), path);
+    return path;
+  });
+}
+
+function readParameters(value: unknown): JsonObject {
+  const parameters = readJson(value, "parameters", 0);
+  if (!isJsonObject(parameters)) throw invalid(`parameters is ${quote(value)} where an object belongs.`);
+  return parameters;
+}
+
+function readLimits(value: unknown): Limits {
+  const fields = readObject(value, "limits", ["seconds", "ramMiB", "outputMiB"]);
+  const read = (name: keyof Limits): number => {
+    const limit = fields[name];
+    if (
+      typeof limit !== "number" ||
+      !Number.isSafeInteger(limit) ||
+      limit < 1 ||
+      limit > MANIFEST_BOUNDS[name]
+    )
+      throw invalid(
+        `limits.${name} is ${quote(limit)} where a whole number from 1 to ${MANIFEST_BOUNDS[name]} belongs.`,
+      );
+    return limit;
+  };
+  return { seconds: read("seconds"), ramMiB: read("ramMiB"), outputMiB: read("outputMiB") };
+}
+
+function readNeeds(value: unknown): Needs {
+  const fields = readObject(value, "needs", Object.keys(NEEDS));
+  for (const [name, type] of Object.entries(NEEDS)) {
+    const need = fields[name];
+    if (need === undefined) continue;
+    const good =
+      type === "string" ? typeof need === "string" && /^[\w.-]{1,64}$/.test(need) : isPositive(need);
+    if (!good) throw invalid(`needs.${name} is ${quote(need)} where a ${type} belongs.`);
+  }
+  return { ...fields };
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+/** The value's own fields when it is an object with no others than `allowed`. */
+function readObject(value: unknown, where: string, allowed: readonly string[]): Record<string, unknown> {
+  if (!isPlainObject(value)) throw invalid(`${where} is ${quote(value)} where an object belongs.`);
+  for (const name of Object.keys(value))
+    if (!allowed.includes(name))
+      throw invalid(`${where} has the unknown field ${quote(name)}; known are ${allowed.join(", ")}.`);
+  return { ...value };
+}
+
+/** A deep copy of a JSON value; refuses what JSON has not and what poisons objects. */
+function readJson(value: unknown, where: string, depth: number): Json {
+  if (depth > MANIFEST_BOUNDS.depth)
+    throw invalid(`${where} is nested deeper than ${MANIFEST_BOUNDS.depth}.`);
+  if (typeof value === "string") return readString(value, where);
+  if (typeof value === "boolean" || value === null) return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (Array.isArray(value))
+    return value.map((entry: unknown, index) => readJson(entry, `${where}[${index}]`, depth + 1));
+  if (!isPlainObject(value)) throw invalid(`${where} is ${quote(value)}, which JSON does not have.`);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, entry]) => {
+      if (name === "__proto__" || name === "constructor" || name === "prototype")
+        throw invalid(`${where} has the field ${quote(name)}, which is refused.`);
+      return [readString(name, where), readJson(entry, `${where}.${name}`, depth + 1)];
+    }),
+  );
+}
+
+function readString(value: unknown, where: string): string {
+  if (typeof value !== "string") throw invalid(`${where} is ${quote(value)} where a string belongs.`);
+  if (!value.isWellFormed()) throw invalid(`${where} has half of a surrogate pair.`);
+  return value;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isJsonObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value for a message: on one line, short. */
+function quote(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function invalid(message: string, cause?: unknown): NeuraError {
+  return new NeuraError("manifest.invalid", message, {
+    next: "Correct the manifest; docs/applications.md describes it.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

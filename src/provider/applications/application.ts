@@ -1,0 +1,73 @@
+import { NeuraError } from "../../errors.ts";
+import type { JsonObject, Manifest } from "../../manifest.ts";
+
+/** Work that a node knows how to do. Loading one is cheap: native modules and models are loaded by `run`. */
+export interface Application {
+  /** As a manifest names it: `ocr`. */
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  /**
+   * Checks the manifest's parameters and its list of inputs; touches no file.
+   *
+   * @throws NeuraError `application.bad-input`: the owner's own failure
+   */
+  check(manifest: Manifest): void;
+  /**
+   * Does the work. The outcome depends on the inputs and the parameters only.
+   *
+   * @throws NeuraError `application.bad-input`: the owner's own failure; anything else is the provider's
+   */
+  run(context: RunContext): Promise<RunSummary>;
+}
+
+export interface RunContext {
+  readonly manifest: Manifest;
+  /** Holds the payload's files: `input/a.png` of the manifest is `a.png` in here. Only read. */
+  readonly inputDirectory: string;
+  /** What is written here is the result's `output/`. Exists and is empty. */
+  readonly outputDirectory: string;
+  /** Ends the run soon after it fires; the run then rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** One line for the owner's log. */
+  log(line: string): void;
+  /** `done` of `total` units. */
+  progress(done: number, total: number): void;
+}
+
+/** What a run leaves besides its files: the result's `result.json`, and what `run.json` and the units commit to. */
+export interface RunSummary {
+  /** The result's `result.json`; has a `schema` of its own. */
+  readonly result: JsonObject;
+  /** The parts of the work that can be re-checked alone, in order. */
+  readonly units: readonly Unit[];
+  readonly model: ModelIdentity;
+  /** Version of each library that the outcome depends on, by its name. */
+  readonly runtime: Readonly<Record<string, string>>;
+  /** Number format of the model's arithmetic. */
+  readonly dtype: "fp32";
+  /** Seed of sampling; null where nothing is drawn. */
+  readonly seed: string | null;
+}
+
+/** One part of the work. Hashes are SHA-256, lower-case hex without prefix. */
+export interface Unit {
+  readonly name: string;
+  readonly inputHash: string;
+  readonly outputHash: string;
+}
+
+export interface ModelIdentity {
+  readonly package: string;
+  readonly version: string;
+  /** The files that the run read, in order. SHA-256, lower-case hex without prefix. */
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+/** The owner's own failure: an input or a parameter that the application cannot work with. */
+export function badInput(
+  message: string,
+  options: { next?: string; cause?: unknown; details?: Record<string, string | number | boolean> } = {},
+): NeuraError {
+  return new NeuraError("application.bad-input", message, options);
+}
