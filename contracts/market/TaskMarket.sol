@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {ITaskMarket} from "../interfaces/ITaskMarket.sol";
+import {Currency} from "../libraries/Currency.sol";
+import {Escrow} from "./Escrow.sol";
+import {ProtocolFee} from "./ProtocolFee.sol";
+import {Delivery, Fault, Outcome, Status, TaskId, Tasks, TaskState, Terms, Work} from "./Tasks.sol";
+
+/// @title The market for tasks; see {ITaskMarket}.
+contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
+    using SafeCast for uint256;
+
+    // ---- Constants ----
+
+    /// @inheritdoc ITaskMarket
+    uint256 public constant override BOUNTY_BPS = 500;
+    /// @inheritdoc ITaskMarket
+    uint256 public constant override ABANDON_BPS = 2_500;
+    uint256 private constant BPS = 10_000;
+
+    // ---- Immutables ----
+
+    /// @inheritdoc ITaskMarket
+    IProviderRegistry public immutable override registry;
+    /// @inheritdoc ITaskMarket
+    uint256 public immutable override declineWindow;
+
+    // ---- Storage ----
+
+    /// @dev One word per task; see {TaskState}.
+    mapping(TaskId id => TaskState) private _tasks;
+
+    /// @param currency_ What tasks are paid in; the registry's too.
+    /// @param declineWindow_ How long a task can be declined after it was accepted [s].
+    /// @param admin Who may schedule the fee and name the treasury.
+    constructor(
+        Currency currency_,
+        IProviderRegistry registry_,
+        uint256 declineWindow_,
+        address admin,
+        address treasury_,
+        uint256 feeBps_
+    ) Escrow(currency_) ProtocolFee(admin, treasury_, feeBps_) EIP712("Neura TaskMarket", "1") {
+        if (
+            Currency.unwrap(registry_.currency()) != Currency.unwrap(currency_) ||
+            registry_.unbondingPeriod() <= Tasks.MAX_TERM
+        ) revert TaskMarket_UnfitRegistry(address(registry_));
+        registry = registry_;
+        declineWindow = declineWindow_;
+    }
+
+    /// @notice A plain transfer of the native coin is a deposit of the sender's; slashed collateral comes in the
+    /// same way from the registry and is credited by who asked for it.
+    receive() external payable {
+        if (msg.sender != address(registry)) depositFor(msg.sender, msg.value);
+    }
+
+    // ---- Submit ----
+
+    /// @inheritdoc ITaskMarket
+    function submit(Terms calldata terms, Work calldata work) external payable override nonReentrant returns (TaskId id) {
+        // Check
+        terms.validate();
+        work.validate();
+        id = _idOf(terms, work.hash());
+        if (TaskState.unwrap(_tasks[id]) != 0) revert TaskMarket_TaskExists(id);
+        // Effect
+        _tasks[id] = Tasks.newState(Status.Funded, Outcome.None, feeBps());
+        // Interaction: the pull of a token's missing part, behind the guard.
+        _fund(terms, work.model);
+        emit TaskSubmitted(
+            id,
+            terms.owner,
+            terms.provider,
+            terms.price,
+            terms.schedule,
+            terms.assurance,
+            terms.salt,
+            work
+        );
+    }
+
+    /// @dev Takes the task's cost from what was sent along, from the owner's balance, or by transfer.
+    function _fund(Terms calldata terms, bytes32 model) private {
+        uint256 cost = terms.maximumCost();
+        address owner = terms.owner;
+        if (msg.sender != owner) {
+            if (msg.value != 0) revert TaskMarket_ValueFromDelegate(msg.sender, msg.value);
+            _spendDelegation(owner, cost, terms.provider, model);
+            _debit(owner, cost);
+        } else if (currency.isNative()) {
+            if (msg.value == cost) return;
+            if (msg.value > cost) _credit(owner, msg.value - cost);
+            else _debit(owner, cost - msg.value);
+        } else {
+            uint256 balance = balanceOf(owner);
+            if (balance < cost) currency.pull(owner, cost - balance);
+            else if (msg.value != 0) currency.pull(owner, 0);
+            _debit(owner, balance < cost ? balance : cost);
+        }
+    }
+
+    // ---- Cancel, expire ----
+
+    /// @inheritdoc ITaskMarket
+    function cancel(Terms calldata terms, bytes32 workHash) external override {
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        if (msg.sender != terms.owner) _requireDelegate(id, terms.owner);
+        _requireFunded(id, state);
+        _requireUntil(id, terms.schedule.startBy());
+        _close(id, state, terms, Status.Cancelled, Outcome.OwnerCancelled);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function expire(Terms calldata terms, bytes32 workHash) external override {
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireFunded(id, state);
+        _requireAfter(id, terms.schedule.startBy());
+        _close(id, state, terms, Status.Expired, Outcome.NotAccepted);
+    }
+
+    // ---- Accept ----
+
+    /// @inheritdoc ITaskMarket
+    function accept(Terms calldata terms, bytes32 workHash) external override {
+        // Check
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireProvider(id, terms.provider);
+        _requireFunded(id, state);
+        _requireUntil(id, terms.schedule.startBy());
+        // Effect
+        _tasks[id] = state.to(Status.Active, Outcome.None);
+        emit TaskAccepted(id, terms.provider);
+        // Interaction: the registry, which calls nobody.
+        uint256 collateral = terms.assurance.collateralWei();
+        if (collateral != 0) registry.lock(terms.provider, collateral);
+    }
+
+    // ---- Deliver ----
+
+    /// @inheritdoc ITaskMarket
+    function deliver(Terms calldata terms, bytes32 workHash, Delivery calldata delivery) external override {
+        // Check
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireProvider(id, terms.provider);
+        bool active = _requireLive(id, state);
+        _requireUntil(id, active ? terms.schedule.completeBy() : terms.schedule.startBy());
+        if (!Tasks.isDelivered(delivery.outcome)) revert TaskMarket_InvalidOutcome(delivery.outcome);
+        uint256 secondsUsed = delivery.secondsUsed;
+        {
+            uint256 allowed = block.timestamp - state.since();
+            if (allowed > terms.schedule.duration()) allowed = terms.schedule.duration();
+            if (secondsUsed > allowed) revert TaskMarket_TooManySeconds(id, secondsUsed, allowed);
+        }
+        if (delivery.resultHash == 0) revert Tasks.Tasks_ZeroHash();
+        Tasks.assertUri(delivery.result);
+        // Effect: the fee is rounded down, in the provider's favour; it is the protocol that would be the caller.
+        uint256 paid = terms.charge(delivery.outcome, secondsUsed);
+        _tasks[id] = state.to(Status.Settled, delivery.outcome);
+        _earn(terms.provider, paid, (paid * state.feeBps()) / BPS, secondsUsed);
+        uint256 unused = terms.maximumCost() - paid;
+        if (unused != 0) _credit(terms.owner, unused);
+        emit TaskDelivered(
+            id,
+            terms.provider,
+            delivery.outcome,
+            uint32(secondsUsed),
+            paid.toUint96(),
+            delivery.resultHash,
+            delivery.evidenceHash,
+            delivery.result
+        );
+        // Interaction: the registry, which calls nobody.
+        if (active) _release(terms, 0, IProviderRegistry.Record.None);
+    }
+
+    // ---- Decline, abandon, fail ----
+
+    /// @inheritdoc ITaskMarket
+    function decline(Terms calldata terms, bytes32 workHash, Outcome reason) external override {
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireProvider(id, terms.provider);
+        if (!Tasks.isDecline(reason)) revert TaskMarket_InvalidOutcome(reason);
+        bool active = _requireLive(id, state);
+        _requireUntil(id, active ? _declinableUntil(terms, state) : terms.schedule.startBy());
+        _close(id, state, terms, Status.Declined, reason);
+        registry.release(
+            terms.provider,
+            active ? terms.assurance.collateralWei() : 0,
+            0,
+            IProviderRegistry.Record.Declined
+        );
+    }
+
+    /// @inheritdoc ITaskMarket
+    function abandon(Terms calldata terms, bytes32 workHash) external override nonReentrant {
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireProvider(id, terms.provider);
+        _requireActive(id, state);
+        _requireAfter(id, _declinableUntil(terms, state));
+        _requireUntil(id, terms.schedule.completeBy());
+        uint256 slashed = (terms.assurance.collateralWei() * ABANDON_BPS) / BPS;
+        _closeAtFault(id, state, terms, Outcome.ProviderAbandoned, slashed, 0);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function fail(Terms calldata terms, bytes32 workHash) external override nonReentrant {
+        (TaskId id, TaskState state) = _load(terms, workHash);
+        _requireActive(id, state);
+        _requireAfter(id, terms.schedule.completeBy());
+        uint256 slashed = terms.assurance.collateralWei();
+        _closeAtFault(id, state, terms, Outcome.ProviderLate, slashed, (slashed * BOUNTY_BPS) / BPS);
+    }
+
+    /// @dev Ends the task without a delivery and without fault: the whole escrow goes back.
+    function _close(TaskId id, TaskState state, Terms calldata terms, Status status, Outcome outcome) private {
+        _tasks[id] = state.to(status, outcome);
+        _credit(terms.owner, terms.maximumCost());
+        emit TaskClosed(id, terms.provider, status, outcome, 0);
+    }
+
+    /// @dev Ends the task by the provider's fault: escrow and `slashed - bounty` [wei] of the collateral go to the
+    /// owner, `bounty` [wei] to the caller.
+    function _closeAtFault(
+        TaskId id,
+        TaskState state,
+        Terms calldata terms,
+        Outcome outcome,
+        uint256 slashed,
+        uint256 bounty
+    ) private {
+        // Effect
+        bool failed = outcome == Outcome.ProviderLate;
+        Status status = failed ? Status.Failed : Status.Abandoned;
+        _tasks[id] = state.to(status, outcome);
+        _credit(terms.owner, terms.maximumCost() + slashed - bounty);
+        if (bounty != 0) _credit(msg.sender, bounty);
+        emit TaskClosed(id, terms.provider, status, outcome, slashed);
+        // Interaction: the registry sends what is slashed; the guard holds meanwhile.
+        _release(terms, slashed, failed ? IProviderRegistry.Record.Failed : IProviderRegistry.Record.Abandoned);
+    }
+
+    function _release(Terms calldata terms, uint256 slashed, IProviderRegistry.Record counted) private {
+        uint256 collateral = terms.assurance.collateralWei();
+        if (collateral != 0 || counted != IProviderRegistry.Record.None) {
+            registry.release(terms.provider, collateral, slashed, counted);
+        }
+    }
+
+    // ---- Payout ----
+
+    /// @inheritdoc ITaskMarket
+    function payout(address provider) external override nonReentrant returns (uint256 amount) {
+        if (msg.sender != provider && msg.sender != registry.operatorOf(provider)) {
+            revert TaskMarket_NotProvider(TaskId.wrap(0), msg.sender);
+        }
+        amount = balanceOf(provider);
+        _withdraw(provider, registry.payoutOf(provider), amount);
+    }
+
+    // ---- Checks ----
+
+    function _load(Terms calldata terms, bytes32 workHash) private view returns (TaskId id, TaskState state) {
+        id = _idOf(terms, workHash);
+        state = _tasks[id];
+    }
+
+    function _requireFunded(TaskId id, TaskState state) private pure {
+        if (state.status() != Status.Funded) revert TaskMarket_WrongStatus(id, state.status());
+    }
+
+    function _requireActive(TaskId id, TaskState state) private pure {
+        if (state.status() != Status.Active) revert TaskMarket_WrongStatus(id, state.status());
+    }
+
+    /// @return active Whether the task was accepted; reverts when it is neither funded nor active.
+    function _requireLive(TaskId id, TaskState state) private pure returns (bool active) {
+        Status status = state.status();
+        active = status == Status.Active;
+        if (!active && status != Status.Funded) revert TaskMarket_WrongStatus(id, status);
+    }
+
+    function _requireUntil(TaskId id, uint256 deadline) private view {
+        if (block.timestamp > deadline) revert TaskMarket_TooLate(id, deadline, block.timestamp);
+    }
+
+    function _requireAfter(TaskId id, uint256 deadline) private view {
+        if (block.timestamp <= deadline) revert TaskMarket_TooEarly(id, deadline + 1, block.timestamp);
+    }
+
+    function _requireProvider(TaskId id, address provider) private view {
+        if (msg.sender != provider && msg.sender != registry.operatorOf(provider)) {
+            revert TaskMarket_NotProvider(id, msg.sender);
+        }
+    }
+
+    /// @dev A delegate that still has a limit may also take back what it bought: the money goes to the owner.
+    function _requireDelegate(TaskId id, address owner) private view {
+        if (delegationOf(owner, msg.sender).expiresAt < block.timestamp) {
+            revert TaskMarket_NotOwner(id, msg.sender);
+        }
+    }
+
+    /// @dev The last second of declining an accepted task.
+    function _declinableUntil(Terms calldata terms, TaskState state) private view returns (uint256) {
+        uint256 latest = terms.schedule.completeBy();
+        uint256 window = state.since() + declineWindow;
+        return window < latest ? window : latest;
+    }
+
+    // ---- Views ----
+
+    /// @inheritdoc ITaskMarket
+    function taskOf(
+        TaskId id
+    ) external view override returns (Status status, Outcome outcome, uint256 since, uint256 taskFeeBps) {
+        TaskState state = _tasks[id];
+        return (state.status(), state.outcome(), state.since(), state.feeBps());
+    }
+
+    /// @inheritdoc ITaskMarket
+    function idOf(Terms calldata terms, bytes32 workHash) external view override returns (TaskId) {
+        return _idOf(terms, workHash);
+    }
+
+    /// @inheritdoc ITaskMarket
+    function hashWork(Work calldata work) external pure override returns (bytes32) {
+        return work.hash();
+    }
+
+    /// @inheritdoc ITaskMarket
+    function costOf(Terms calldata terms) external pure override returns (uint256) {
+        return terms.maximumCost();
+    }
+
+    /// @inheritdoc ITaskMarket
+    function faultOf(Outcome outcome) external pure override returns (Fault) {
+        return Tasks.faultOf(outcome);
+    }
+
+    function _idOf(Terms calldata terms, bytes32 workHash) private view returns (TaskId) {
+        return TaskId.wrap(_hashTypedDataV4(terms.hash(workHash)));
+    }
+
+    function _treasury() internal view override returns (address) {
+        return treasury();
+    }
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {Resources} from "../libraries/Resources.sol";
+
+/// @notice EIP-712 digest of a task's terms: names the task on this chain and this market, before it is mined.
+type TaskId is bytes32;
+
+/// @notice What is paid, from the lowest bit: `amountWei uint96 | maximumWei uint96 | metered bool`.
+/// @dev Metered: `amountWei` is per second; else it is for the whole. `maximumWei` is where the price of an open
+/// task ends; 0 while there are none.
+type Price is uint256;
+
+/// @notice When and for how long, from the lowest bit:
+/// `startBy uint40 | completeBy uint40 | duration uint32 | challengePeriod uint32 | kind uint8`, all in seconds.
+type Schedule is uint256;
+
+/// @notice What stands behind it, from the lowest bit: `collateralWei uint96 | arbiter address`.
+type Assurance is uint256;
+
+/// @notice What the chain keeps of a task, from the lowest bit:
+/// `status uint8 | outcome uint8 | since uint40 [s] | feeBps uint16`; the rest is zero.
+/// @dev `since` is when the status was entered. The bits above are kept for the digest of a delivery that can be
+/// challenged.
+type TaskState is uint256;
+
+/// @notice The money side of a task. Fixed by its id; every call passes it again.
+struct Terms {
+    address owner;
+    address provider;
+    Price price;
+    Schedule schedule;
+    Assurance assurance;
+    /// keccak256 of the owner's audit seed; makes equal tasks different.
+    bytes32 salt;
+}
+
+/// @notice The work side of a task. Only its EIP-712 hash is passed after submission.
+struct Work {
+    Resources resources;
+    /// The owner's key epoch to which the result is encrypted; 0: it is public.
+    uint32 keyEpoch;
+    /// SHA-256 of the payload's envelope without its recipients.
+    bytes32 payloadHash;
+    /// Registered model that is used; 0: none.
+    bytes32 model;
+    /// Where the payload's envelope is, a URI of at most 256 bytes.
+    string payload;
+}
+
+/// @notice What a provider hands over.
+struct Delivery {
+    Outcome outcome;
+    /// Seconds of use to be paid; never more than the clock allows.
+    uint32 secondsUsed;
+    /// SHA-256 of the result's envelope without its recipients, or of the plain result.
+    bytes32 resultHash;
+    /// EIP-712 struct hash of the delivery's evidence (docs/envelope.md says what it commits to).
+    bytes32 evidenceHash;
+    /// Where the result is, a URI of at most 256 bytes.
+    string result;
+}
+
+enum Kind {
+    /// Ends with a result.
+    Job,
+    /// Is kept up for the duration.
+    Lease
+}
+
+enum Status {
+    None,
+    Funded,
+    Active,
+    Delivered,
+    Disputed,
+    // From here on terminal.
+    Settled,
+    Cancelled,
+    Expired,
+    Declined,
+    Failed,
+    Abandoned,
+    Resolved
+}
+
+/// @notice Why a task ended. The same names stand in the node, the command line and the JSON.
+enum Outcome {
+    None,
+    // Delivered: the used seconds are paid.
+    Completed,
+    OwnerExitCode,
+    OwnerOutOfMemory,
+    OwnerTimeLimit,
+    OwnerBadInput,
+    // Declined: all goes back, nobody pays.
+    PayloadMissing,
+    PayloadUnreadable,
+    PayloadMismatch,
+    PolicyRefused,
+    RequirementsUnmet,
+    PriceTooLow,
+    NoCapacity,
+    KeyRevoked,
+    InfrastructureFault,
+    // Ended without the provider's work: all goes back.
+    OwnerCancelled,
+    NotAccepted,
+    ProviderLate,
+    ProviderAbandoned
+}
+
+/// @notice The side at fault.
+enum Fault {
+    None,
+    Owner,
+    Provider
+}
+
+using {amountWei, maximumWei, metered} for Price global;
+using {startBy, completeBy, duration, challengePeriod, kind} for Schedule global;
+using {collateralWei, arbiter} for Assurance global;
+using {status, outcome, since, feeBps, to} for TaskState global;
+using Tasks for Terms global;
+using Tasks for Work global;
+
+// ---- Price ----
+
+function amountWei(Price price) pure returns (uint256) {
+    return uint96(Price.unwrap(price));
+}
+
+function maximumWei(Price price) pure returns (uint256) {
+    return uint96(Price.unwrap(price) >> 96);
+}
+
+function metered(Price price) pure returns (bool) {
+    return Price.unwrap(price) >> 192 != 0;
+}
+
+// ---- Schedule ----
+
+function startBy(Schedule schedule) pure returns (uint256) {
+    return uint40(Schedule.unwrap(schedule));
+}
+
+function completeBy(Schedule schedule) pure returns (uint256) {
+    return uint40(Schedule.unwrap(schedule) >> 40);
+}
+
+function duration(Schedule schedule) pure returns (uint256) {
+    return uint32(Schedule.unwrap(schedule) >> 80);
+}
+
+function challengePeriod(Schedule schedule) pure returns (uint256) {
+    return uint32(Schedule.unwrap(schedule) >> 112);
+}
+
+function kind(Schedule schedule) pure returns (uint256) {
+    return Schedule.unwrap(schedule) >> 144;
+}
+
+// ---- Assurance ----
+
+function collateralWei(Assurance assurance) pure returns (uint256) {
+    return uint96(Assurance.unwrap(assurance));
+}
+
+function arbiter(Assurance assurance) pure returns (address) {
+    return address(uint160(Assurance.unwrap(assurance) >> 96));
+}
+
+// ---- State ----
+
+function status(TaskState state) pure returns (Status) {
+    return Status(uint8(TaskState.unwrap(state)));
+}
+
+function outcome(TaskState state) pure returns (Outcome) {
+    return Outcome(uint8(TaskState.unwrap(state) >> 8));
+}
+
+function since(TaskState state) pure returns (uint256) {
+    return uint40(TaskState.unwrap(state) >> 16);
+}
+
+function feeBps(TaskState state) pure returns (uint256) {
+    return uint16(TaskState.unwrap(state) >> 56);
+}
+
+/// @notice The state after a transition now: the fee stays, the clock starts anew.
+function to(TaskState state, Status status_, Outcome outcome_) view returns (TaskState) {
+    return Tasks.newState(status_, outcome_, state.feeBps());
+}
+
+/// @notice Hashes, prices and the transition table of tasks: nothing else decides about them.
+library Tasks {
+    bytes32 internal constant WORK_TYPEHASH =
+        keccak256("Work(uint256 resources,uint32 keyEpoch,bytes32 payloadHash,bytes32 model,string payload)");
+
+    bytes32 internal constant TASK_TYPEHASH =
+        keccak256(
+            "Task(address owner,address provider,uint256 price,uint256 schedule,uint256 assurance,bytes32 salt,Work work)"
+            "Work(uint256 resources,uint32 keyEpoch,bytes32 payloadHash,bytes32 model,string payload)"
+        );
+
+    /// @notice Longest time from submission to `completeBy` [s].
+    uint256 internal constant MAX_TERM = 30 days;
+    /// @notice Longest reference of a payload or result [bytes].
+    uint256 internal constant MAX_REFERENCE = 256;
+
+    /// @notice The task is nobody's, or no provider is named (open tasks are not offered yet).
+    error Tasks_ZeroAddress();
+    error Tasks_ZeroAmount();
+    /// @notice A field or a bit that has no meaning yet is set.
+    error Tasks_Unsupported(string field);
+    /// @notice The times do not follow now <= startBy, startBy + duration <= completeBy <= now + 30 days [s].
+    error Tasks_InvalidSchedule(uint256 now_, uint256 startBy, uint256 completeBy, uint256 duration);
+    error Tasks_ReferenceLength(uint256 length, uint256 maximum);
+    error Tasks_ZeroHash();
+
+    // ---- Hashes (EIP-712) ----
+
+    /// @notice EIP-712 struct hash of the work.
+    function hash(Work calldata work) internal pure returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(
+                    WORK_TYPEHASH,
+                    work.resources,
+                    work.keyEpoch,
+                    work.payloadHash,
+                    work.model,
+                    keccak256(bytes(work.payload))
+                )
+            );
+    }
+
+    /// @notice EIP-712 struct hash of the task of these terms and the work whose hash is `workHash`.
+    function hash(Terms calldata terms, bytes32 workHash) internal pure returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(
+                    TASK_TYPEHASH,
+                    terms.owner,
+                    terms.provider,
+                    terms.price,
+                    terms.schedule,
+                    terms.assurance,
+                    terms.salt,
+                    workHash
+                )
+            );
+    }
+
+    // ---- Validation ----
+
+    /// @notice Reverts unless the terms can be submitted now.
+    function validate(Terms calldata terms) internal view {
+        if (terms.owner == address(0) || terms.provider == address(0)) revert Tasks_ZeroAddress();
+        Schedule schedule = terms.schedule;
+        if (schedule.kind() != uint256(Kind.Job)) revert Tasks_Unsupported("kind");
+        if (schedule.challengePeriod() != 0) revert Tasks_Unsupported("challengePeriod");
+        if (terms.assurance.arbiter() != address(0)) revert Tasks_Unsupported("arbiter");
+        if (terms.price.maximumWei() != 0) revert Tasks_Unsupported("maximumWei");
+        if (Price.unwrap(terms.price) >> 193 != 0) revert Tasks_Unsupported("price");
+        if (terms.price.amountWei() == 0 || schedule.duration() == 0) revert Tasks_ZeroAmount();
+        uint256 latest = schedule.completeBy();
+        if (
+            schedule.startBy() < block.timestamp ||
+            schedule.startBy() + schedule.duration() > latest ||
+            latest > block.timestamp + MAX_TERM
+        ) revert Tasks_InvalidSchedule(block.timestamp, schedule.startBy(), latest, schedule.duration());
+    }
+
+    /// @notice Reverts unless the work can be submitted.
+    function validate(Work calldata work) internal pure {
+        work.resources.assertWellFormed();
+        assertUri(work.payload);
+        if (work.payloadHash == 0) revert Tasks_ZeroHash();
+        if (work.model != 0) revert Tasks_Unsupported("model");
+    }
+
+    function assertUri(string calldata uri) internal pure {
+        uint256 length = bytes(uri).length;
+        if (length == 0 || length > MAX_REFERENCE) revert Tasks_ReferenceLength(length, MAX_REFERENCE);
+    }
+
+    // ---- Money ----
+
+    /// @notice What a task can cost at most [wei]: this is escrowed.
+    function maximumCost(Terms calldata terms) internal pure returns (uint256) {
+        uint256 amount = terms.price.amountWei();
+        return terms.price.metered() ? amount * terms.schedule.duration() : amount;
+    }
+
+    /// @notice What `secondsUsed` cost [wei], never more than {maximumCost}. A fixed price is due in full for a
+    /// completed task, and in proportion to the seconds, rounded down, where the owner's own input ended it.
+    function charge(Terms calldata terms, Outcome outcome_, uint256 secondsUsed) internal pure returns (uint256) {
+        uint256 amount = terms.price.amountWei();
+        if (terms.price.metered()) return amount * secondsUsed;
+        if (outcome_ == Outcome.Completed) return amount;
+        return Math.mulDiv(amount, secondsUsed, terms.schedule.duration());
+    }
+
+    // ---- States and outcomes ----
+
+    function newState(Status status_, Outcome outcome_, uint256 feeBps_) internal view returns (TaskState) {
+        return
+            TaskState.wrap(
+                uint256(status_) | (uint256(outcome_) << 8) | (uint256(uint40(block.timestamp)) << 16) | (feeBps_ << 56)
+            );
+    }
+
+    /// @notice Whether a delivery can carry this outcome.
+    function isDelivered(Outcome outcome_) internal pure returns (bool) {
+        return outcome_ >= Outcome.Completed && outcome_ <= Outcome.OwnerBadInput;
+    }
+
+    /// @notice Whether a provider can decline for this reason.
+    function isDecline(Outcome outcome_) internal pure returns (bool) {
+        return outcome_ >= Outcome.PayloadMissing && outcome_ <= Outcome.InfrastructureFault;
+    }
+
+    /// @notice The side that an outcome is the fault of.
+    function faultOf(Outcome outcome_) internal pure returns (Fault) {
+        if (outcome_ >= Outcome.OwnerExitCode && outcome_ <= Outcome.PayloadMismatch) return Fault.Owner;
+        if (outcome_ == Outcome.KeyRevoked) return Fault.Owner;
+        if (outcome_ >= Outcome.InfrastructureFault && outcome_ != Outcome.OwnerCancelled) {
+            return outcome_ == Outcome.NotAccepted ? Fault.None : Fault.Provider;
+        }
+        return Fault.None;
+    }
+}
