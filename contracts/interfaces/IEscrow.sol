@@ -22,7 +22,7 @@ interface IEscrow {
         /// Last second at which it can be used [s].
         uint40 expiresAt;
         /// Only for tasks with this model; zero: any, with or without a model.
-        bytes32 model;
+        uint64 model;
     }
 
     /// @notice `payer` put `amount` [wei] into the balance of `account`.
@@ -43,7 +43,7 @@ interface IEscrow {
     /// @notice The delegation's limit does not suffice [wei].
     error Escrow_DelegationLimit(address account, address delegate, uint256 limit, uint256 needed);
     /// @notice The delegation is for another provider or another model.
-    error Escrow_DelegationScope(address account, address delegate, address provider, bytes32 model);
+    error Escrow_DelegationScope(address account, address delegate, address provider, uint256 model);
 
     /// @notice Puts `amount` [wei] into the caller's balance; native: `msg.value` equals it. A plain native
     /// transfer does the same.

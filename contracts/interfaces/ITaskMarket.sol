@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Delivery, Fault, Outcome, Price, Assurance, Schedule, Status, TaskId, Terms, Work} from "../market/Tasks.sol";
+import {
+    Assurance,
+    Conditions,
+    Delivery,
+    Fault,
+    Outcome,
+    Price,
+    Report,
+    Status,
+    TaskId,
+    Terms,
+    Work
+} from "../market/Tasks.sol";
+import {Resources} from "../libraries/Resources.sol";
 import {IProviderRegistry} from "./IProviderRegistry.sol";
 
 /// @title The market for tasks
@@ -25,24 +38,17 @@ interface ITaskMarket {
         address indexed owner,
         address indexed provider,
         Price price,
-        Schedule schedule,
+        Conditions conditions,
         Assurance assurance,
         bytes32 salt,
-        Work work
+        Resources resources,
+        bytes32 payloadHash,
+        string payload
     );
     event TaskAccepted(TaskId indexed id, address indexed provider);
-    /// @notice A task was delivered and settled: `paidWei` of its escrow, the fee included, went to the provider,
-    /// the rest back to the owner.
-    event TaskDelivered(
-        TaskId indexed id,
-        address indexed provider,
-        Outcome outcome,
-        uint32 secondsUsed,
-        uint96 paidWei,
-        bytes32 resultHash,
-        bytes32 evidenceHash,
-        string result
-    );
+    /// @notice A task was delivered and settled: what its terms charge for the reported seconds went to the
+    /// provider, less the fee, the rest back to the owner. The terms stand in {TaskSubmitted} under the same id.
+    event TaskDelivered(TaskId indexed id, Report report, bytes32 resultHash, bytes32 evidenceHash, string result);
     /// @notice A task ended without a delivery: the whole escrow went back to the owner, and `slashedWei` of the
     /// provider's collateral to the owner and, as a bounty, to who called.
     event TaskClosed(TaskId indexed id, address indexed provider, Status status, Outcome outcome, uint256 slashedWei);

@@ -21,7 +21,7 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
 
     /// @dev One word per party: balance, fees due, record.
     mapping(address account => Account) private _accounts;
-    /// @dev Three words per delegation: limit and provider, expiry, model.
+    /// @dev Two words per delegation: limit and provider, expiry and model.
     mapping(address account => mapping(address delegate => Delegation)) private _delegations;
 
     constructor(Currency currency_) {
@@ -37,9 +37,13 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
-    function depositFor(address account, uint256 amount) public payable override nonReentrant {
+    function depositFor(address account, uint256 amount) public payable override {
         if (account == address(0)) revert Escrow_ZeroAddress();
         if (amount == 0) revert Escrow_ZeroAmount();
+        _deposit(account, amount);
+    }
+
+    function _deposit(address account, uint256 amount) internal nonReentrant {
         // Interaction: before the effect, since only what arrived is credited; the guard holds meanwhile.
         currency.pull(msg.sender, amount);
         _credit(account, amount);
@@ -81,7 +85,7 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
     }
 
     /// @dev Takes `amount` [wei] from what `msg.sender` may spend of `account` for a task of `provider` with `model`.
-    function _spendDelegation(address account, uint256 amount, address provider, bytes32 model) internal {
+    function _spendDelegation(address account, uint256 amount, address provider, uint256 model) internal {
         Delegation storage delegation = _delegations[account][msg.sender];
         uint256 limit = delegation.limitWei;
         if (limit == 0 && delegation.expiresAt == 0) revert Escrow_NotDelegate(account, msg.sender);

@@ -2,19 +2,16 @@
 pragma solidity 0.8.37;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {ITaskMarket} from "../interfaces/ITaskMarket.sol";
-import {Currency} from "../libraries/Currency.sol";
+import {Currency, Currency_WrongValue} from "../libraries/Currency.sol";
 import {Escrow} from "./Escrow.sol";
 import {ProtocolFee} from "./ProtocolFee.sol";
 import {Delivery, Fault, Outcome, Status, TaskId, Tasks, TaskState, Terms, Work} from "./Tasks.sol";
 
 /// @title The market for tasks; see {ITaskMarket}.
 contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
-    using SafeCast for uint256;
-
     // ---- Constants ----
 
     /// @inheritdoc ITaskMarket
@@ -63,7 +60,9 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     // ---- Submit ----
 
     /// @inheritdoc ITaskMarket
-    function submit(Terms calldata terms, Work calldata work) external payable override nonReentrant returns (TaskId id) {
+    function submit(Terms calldata terms, Work calldata work) external payable override returns (TaskId id) {
+        // Interaction: comes first, since a task exists only once it is paid for; a token's transfer is guarded.
+        _fund(terms);
         // Check
         terms.validate();
         work.validate();
@@ -71,27 +70,27 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         if (TaskState.unwrap(_tasks[id]) != 0) revert TaskMarket_TaskExists(id);
         // Effect
         _tasks[id] = Tasks.newState(Status.Funded, Outcome.None, feeBps());
-        // Interaction: the pull of a token's missing part, behind the guard.
-        _fund(terms, work.model);
         emit TaskSubmitted(
             id,
             terms.owner,
             terms.provider,
             terms.price,
-            terms.schedule,
+            terms.conditions,
             terms.assurance,
             terms.salt,
-            work
+            work.resources,
+            work.payloadHash,
+            work.payload
         );
     }
 
     /// @dev Takes the task's cost from what was sent along, from the owner's balance, or by transfer.
-    function _fund(Terms calldata terms, bytes32 model) private {
+    function _fund(Terms calldata terms) private {
         uint256 cost = terms.maximumCost();
         address owner = terms.owner;
         if (msg.sender != owner) {
             if (msg.value != 0) revert TaskMarket_ValueFromDelegate(msg.sender, msg.value);
-            _spendDelegation(owner, cost, terms.provider, model);
+            _spendDelegation(owner, cost, terms.provider, terms.conditions.model());
             _debit(owner, cost);
         } else if (currency.isNative()) {
             if (msg.value == cost) return;
@@ -99,9 +98,9 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             else _debit(owner, cost - msg.value);
         } else {
             uint256 balance = balanceOf(owner);
-            if (balance < cost) currency.pull(owner, cost - balance);
-            else if (msg.value != 0) currency.pull(owner, 0);
-            _debit(owner, balance < cost ? balance : cost);
+            if (balance < cost) _deposit(owner, cost - balance);
+            else if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
+            _debit(owner, cost);
         }
     }
 
@@ -112,7 +111,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         (TaskId id, TaskState state) = _load(terms, workHash);
         if (msg.sender != terms.owner) _requireDelegate(id, terms.owner);
         _requireFunded(id, state);
-        _requireUntil(id, terms.schedule.startBy());
+        _requireUntil(id, terms.conditions.startBy());
         _close(id, state, terms, Status.Cancelled, Outcome.OwnerCancelled);
     }
 
@@ -120,7 +119,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     function expire(Terms calldata terms, bytes32 workHash) external override {
         (TaskId id, TaskState state) = _load(terms, workHash);
         _requireFunded(id, state);
-        _requireAfter(id, terms.schedule.startBy());
+        _requireAfter(id, terms.conditions.startBy());
         _close(id, state, terms, Status.Expired, Outcome.NotAccepted);
     }
 
@@ -132,7 +131,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         (TaskId id, TaskState state) = _load(terms, workHash);
         _requireProvider(id, terms.provider);
         _requireFunded(id, state);
-        _requireUntil(id, terms.schedule.startBy());
+        _requireUntil(id, terms.conditions.startBy());
         // Effect
         _tasks[id] = state.to(Status.Active, Outcome.None);
         emit TaskAccepted(id, terms.provider);
@@ -149,28 +148,26 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         (TaskId id, TaskState state) = _load(terms, workHash);
         _requireProvider(id, terms.provider);
         bool active = _requireLive(id, state);
-        _requireUntil(id, active ? terms.schedule.completeBy() : terms.schedule.startBy());
-        if (!Tasks.isDelivered(delivery.outcome)) revert TaskMarket_InvalidOutcome(delivery.outcome);
-        uint256 secondsUsed = delivery.secondsUsed;
+        _requireUntil(id, active ? terms.conditions.completeBy() : terms.conditions.startBy());
+        Outcome outcome = delivery.report.reportedOutcome();
+        if (!Tasks.isDelivered(outcome)) revert TaskMarket_InvalidOutcome(outcome);
+        uint256 secondsUsed = delivery.report.secondsUsed();
         {
             uint256 allowed = block.timestamp - state.since();
-            if (allowed > terms.schedule.duration()) allowed = terms.schedule.duration();
+            if (allowed > terms.conditions.duration()) allowed = terms.conditions.duration();
             if (secondsUsed > allowed) revert TaskMarket_TooManySeconds(id, secondsUsed, allowed);
         }
         if (delivery.resultHash == 0) revert Tasks.Tasks_ZeroHash();
         Tasks.assertUri(delivery.result);
         // Effect: the fee is rounded down, in the provider's favour; it is the protocol that would be the caller.
-        uint256 paid = terms.charge(delivery.outcome, secondsUsed);
-        _tasks[id] = state.to(Status.Settled, delivery.outcome);
+        uint256 paid = terms.charge(outcome, secondsUsed);
+        _tasks[id] = state.to(Status.Settled, outcome);
         _earn(terms.provider, paid, (paid * state.feeBps()) / BPS, secondsUsed);
         uint256 unused = terms.maximumCost() - paid;
         if (unused != 0) _credit(terms.owner, unused);
         emit TaskDelivered(
             id,
-            terms.provider,
-            delivery.outcome,
-            uint32(secondsUsed),
-            paid.toUint96(),
+            delivery.report,
             delivery.resultHash,
             delivery.evidenceHash,
             delivery.result
@@ -187,7 +184,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _requireProvider(id, terms.provider);
         if (!Tasks.isDecline(reason)) revert TaskMarket_InvalidOutcome(reason);
         bool active = _requireLive(id, state);
-        _requireUntil(id, active ? _declinableUntil(terms, state) : terms.schedule.startBy());
+        _requireUntil(id, active ? _declinableUntil(terms, state) : terms.conditions.startBy());
         _close(id, state, terms, Status.Declined, reason);
         registry.release(
             terms.provider,
@@ -203,7 +200,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _requireProvider(id, terms.provider);
         _requireActive(id, state);
         _requireAfter(id, _declinableUntil(terms, state));
-        _requireUntil(id, terms.schedule.completeBy());
+        _requireUntil(id, terms.conditions.completeBy());
         uint256 slashed = (terms.assurance.collateralWei() * ABANDON_BPS) / BPS;
         _closeAtFault(id, state, terms, Outcome.ProviderAbandoned, slashed, 0);
     }
@@ -212,7 +209,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     function fail(Terms calldata terms, bytes32 workHash) external override nonReentrant {
         (TaskId id, TaskState state) = _load(terms, workHash);
         _requireActive(id, state);
-        _requireAfter(id, terms.schedule.completeBy());
+        _requireAfter(id, terms.conditions.completeBy());
         uint256 slashed = terms.assurance.collateralWei();
         _closeAtFault(id, state, terms, Outcome.ProviderLate, slashed, (slashed * BOUNTY_BPS) / BPS);
     }
@@ -308,7 +305,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
 
     /// @dev The last second of declining an accepted task.
     function _declinableUntil(Terms calldata terms, TaskState state) private view returns (uint256) {
-        uint256 latest = terms.schedule.completeBy();
+        uint256 latest = terms.conditions.completeBy();
         uint256 window = state.since() + declineWindow;
         return window < latest ? window : latest;
     }

@@ -13,9 +13,12 @@ type TaskId is bytes32;
 /// task ends; 0 while there are none.
 type Price is uint256;
 
-/// @notice When and for how long, from the lowest bit:
-/// `startBy uint40 | completeBy uint40 | duration uint32 | challengePeriod uint32 | kind uint8`, all in seconds.
-type Schedule is uint256;
+/// @notice When, how long, of what kind, for which key and with which model, from the lowest bit:
+/// `startBy uint40 [s] | completeBy uint40 [s] | duration uint32 [s] | challengePeriod uint32 [s] | kind uint8 |
+/// keyEpoch uint32 | model uint64`.
+/// @dev `keyEpoch` is the owner's key to which the result is encrypted, 0: the result is public. `model` is the
+/// number of a registered model, 0: none.
+type Conditions is uint256;
 
 /// @notice What stands behind it, from the lowest bit: `collateralWei uint96 | arbiter address`.
 type Assurance is uint256;
@@ -26,12 +29,15 @@ type Assurance is uint256;
 /// challenged.
 type TaskState is uint256;
 
+/// @notice How a delivery went, from the lowest bit: `outcome uint8 | secondsUsed uint32 [s]`.
+type Report is uint256;
+
 /// @notice The money side of a task. Fixed by its id; every call passes it again.
 struct Terms {
     address owner;
     address provider;
     Price price;
-    Schedule schedule;
+    Conditions conditions;
     Assurance assurance;
     /// keccak256 of the owner's audit seed; makes equal tasks different.
     bytes32 salt;
@@ -40,21 +46,16 @@ struct Terms {
 /// @notice The work side of a task. Only its EIP-712 hash is passed after submission.
 struct Work {
     Resources resources;
-    /// The owner's key epoch to which the result is encrypted; 0: it is public.
-    uint32 keyEpoch;
     /// SHA-256 of the payload's envelope without its recipients.
     bytes32 payloadHash;
-    /// Registered model that is used; 0: none.
-    bytes32 model;
     /// Where the payload's envelope is, a URI of at most 256 bytes.
     string payload;
 }
 
 /// @notice What a provider hands over.
 struct Delivery {
-    Outcome outcome;
-    /// Seconds of use to be paid; never more than the clock allows.
-    uint32 secondsUsed;
+    /// The outcome and the seconds of use to be paid, never more than the clock allows.
+    Report report;
     /// SHA-256 of the result's envelope without its recipients, or of the plain result.
     bytes32 resultHash;
     /// EIP-712 struct hash of the delivery's evidence (docs/envelope.md says what it commits to).
@@ -120,9 +121,10 @@ enum Fault {
 }
 
 using {amountWei, maximumWei, metered} for Price global;
-using {startBy, completeBy, duration, challengePeriod, kind} for Schedule global;
+using {startBy, completeBy, duration, challengePeriod, kind, keyEpoch, model} for Conditions global;
 using {collateralWei, arbiter} for Assurance global;
 using {status, outcome, since, feeBps, to} for TaskState global;
+using {reportedOutcome, secondsUsed} for Report global;
 using Tasks for Terms global;
 using Tasks for Work global;
 
@@ -140,26 +142,34 @@ function metered(Price price) pure returns (bool) {
     return Price.unwrap(price) >> 192 != 0;
 }
 
-// ---- Schedule ----
+// ---- Conditions ----
 
-function startBy(Schedule schedule) pure returns (uint256) {
-    return uint40(Schedule.unwrap(schedule));
+function startBy(Conditions conditions) pure returns (uint256) {
+    return uint40(Conditions.unwrap(conditions));
 }
 
-function completeBy(Schedule schedule) pure returns (uint256) {
-    return uint40(Schedule.unwrap(schedule) >> 40);
+function completeBy(Conditions conditions) pure returns (uint256) {
+    return uint40(Conditions.unwrap(conditions) >> 40);
 }
 
-function duration(Schedule schedule) pure returns (uint256) {
-    return uint32(Schedule.unwrap(schedule) >> 80);
+function duration(Conditions conditions) pure returns (uint256) {
+    return uint32(Conditions.unwrap(conditions) >> 80);
 }
 
-function challengePeriod(Schedule schedule) pure returns (uint256) {
-    return uint32(Schedule.unwrap(schedule) >> 112);
+function challengePeriod(Conditions conditions) pure returns (uint256) {
+    return uint32(Conditions.unwrap(conditions) >> 112);
 }
 
-function kind(Schedule schedule) pure returns (uint256) {
-    return Schedule.unwrap(schedule) >> 144;
+function kind(Conditions conditions) pure returns (uint256) {
+    return uint8(Conditions.unwrap(conditions) >> 144);
+}
+
+function keyEpoch(Conditions conditions) pure returns (uint256) {
+    return uint32(Conditions.unwrap(conditions) >> 152);
+}
+
+function model(Conditions conditions) pure returns (uint256) {
+    return uint64(Conditions.unwrap(conditions) >> 184);
 }
 
 // ---- Assurance ----
@@ -170,6 +180,17 @@ function collateralWei(Assurance assurance) pure returns (uint256) {
 
 function arbiter(Assurance assurance) pure returns (address) {
     return address(uint160(Assurance.unwrap(assurance) >> 96));
+}
+
+// ---- Report ----
+
+/// @dev Reverts with a panic for a number that is no outcome.
+function reportedOutcome(Report report) pure returns (Outcome) {
+    return Outcome(uint8(Report.unwrap(report)));
+}
+
+function secondsUsed(Report report) pure returns (uint256) {
+    return Report.unwrap(report) >> 8;
 }
 
 // ---- State ----
@@ -198,12 +219,12 @@ function to(TaskState state, Status status_, Outcome outcome_) view returns (Tas
 /// @notice Hashes, prices and the transition table of tasks: nothing else decides about them.
 library Tasks {
     bytes32 internal constant WORK_TYPEHASH =
-        keccak256("Work(uint256 resources,uint32 keyEpoch,bytes32 payloadHash,bytes32 model,string payload)");
+        keccak256("Work(uint256 resources,bytes32 payloadHash,string payload)");
 
     bytes32 internal constant TASK_TYPEHASH =
         keccak256(
-            "Task(address owner,address provider,uint256 price,uint256 schedule,uint256 assurance,bytes32 salt,Work work)"
-            "Work(uint256 resources,uint32 keyEpoch,bytes32 payloadHash,bytes32 model,string payload)"
+            "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)"
+            "Work(uint256 resources,bytes32 payloadHash,string payload)"
         );
 
     /// @notice Longest time from submission to `completeBy` [s].
@@ -230,9 +251,7 @@ library Tasks {
                 abi.encode(
                     WORK_TYPEHASH,
                     work.resources,
-                    work.keyEpoch,
                     work.payloadHash,
-                    work.model,
                     keccak256(bytes(work.payload))
                 )
             );
@@ -247,7 +266,7 @@ library Tasks {
                     terms.owner,
                     terms.provider,
                     terms.price,
-                    terms.schedule,
+                    terms.conditions,
                     terms.assurance,
                     terms.salt,
                     workHash
@@ -260,19 +279,20 @@ library Tasks {
     /// @notice Reverts unless the terms can be submitted now.
     function validate(Terms calldata terms) internal view {
         if (terms.owner == address(0) || terms.provider == address(0)) revert Tasks_ZeroAddress();
-        Schedule schedule = terms.schedule;
-        if (schedule.kind() != uint256(Kind.Job)) revert Tasks_Unsupported("kind");
-        if (schedule.challengePeriod() != 0) revert Tasks_Unsupported("challengePeriod");
+        Conditions conditions = terms.conditions;
+        if (conditions.kind() != uint256(Kind.Job)) revert Tasks_Unsupported("kind");
+        if (conditions.challengePeriod() != 0) revert Tasks_Unsupported("challengePeriod");
         if (terms.assurance.arbiter() != address(0)) revert Tasks_Unsupported("arbiter");
         if (terms.price.maximumWei() != 0) revert Tasks_Unsupported("maximumWei");
         if (Price.unwrap(terms.price) >> 193 != 0) revert Tasks_Unsupported("price");
-        if (terms.price.amountWei() == 0 || schedule.duration() == 0) revert Tasks_ZeroAmount();
-        uint256 latest = schedule.completeBy();
+        if (Conditions.unwrap(conditions) >> 184 != 0) revert Tasks_Unsupported("model");
+        if (terms.price.amountWei() == 0 || conditions.duration() == 0) revert Tasks_ZeroAmount();
+        uint256 latest = conditions.completeBy();
         if (
-            schedule.startBy() < block.timestamp ||
-            schedule.startBy() + schedule.duration() > latest ||
+            conditions.startBy() < block.timestamp ||
+            conditions.startBy() + conditions.duration() > latest ||
             latest > block.timestamp + MAX_TERM
-        ) revert Tasks_InvalidSchedule(block.timestamp, schedule.startBy(), latest, schedule.duration());
+        ) revert Tasks_InvalidSchedule(block.timestamp, conditions.startBy(), latest, conditions.duration());
     }
 
     /// @notice Reverts unless the work can be submitted.
@@ -280,7 +300,6 @@ library Tasks {
         work.resources.assertWellFormed();
         assertUri(work.payload);
         if (work.payloadHash == 0) revert Tasks_ZeroHash();
-        if (work.model != 0) revert Tasks_Unsupported("model");
     }
 
     function assertUri(string calldata uri) internal pure {
@@ -293,7 +312,7 @@ library Tasks {
     /// @notice What a task can cost at most [wei]: this is escrowed.
     function maximumCost(Terms calldata terms) internal pure returns (uint256) {
         uint256 amount = terms.price.amountWei();
-        return terms.price.metered() ? amount * terms.schedule.duration() : amount;
+        return terms.price.metered() ? amount * terms.conditions.duration() : amount;
     }
 
     /// @notice What `secondsUsed` cost [wei], never more than {maximumCost}. A fixed price is due in full for a
@@ -302,7 +321,7 @@ library Tasks {
         uint256 amount = terms.price.amountWei();
         if (terms.price.metered()) return amount * secondsUsed;
         if (outcome_ == Outcome.Completed) return amount;
-        return Math.mulDiv(amount, secondsUsed, terms.schedule.duration());
+        return Math.mulDiv(amount, secondsUsed, terms.conditions.duration());
     }
 
     // ---- States and outcomes ----
