@@ -52,7 +52,7 @@ export const MANIFEST_BOUNDS = {
   bytes: 1024 * 1024,
   inputs: 10_000,
   /** Bytes of one input path in UTF-8. */
-  pathBytes: 255,
+  pathBytes: 240,
   /** Nesting of `parameters`. */
   depth: 16,
   seconds: 30 * 24 * 3600,
@@ -98,7 +98,6 @@ export function checkInputPath(path: string): void {
   if (Buffer.byteLength(path) > MANIFEST_BOUNDS.pathBytes)
     throw because(`is longer than ${MANIFEST_BOUNDS.pathBytes} bytes`);
   // Backslash, colon and the like separate or name devices on some file systems.
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\x00-\x1f\x7f\\:*?"<>|]/.test(path))
     throw because("has a character that not every file system takes");
   if (path.normalize("NFC") !== path) throw because("is not in Unicode form NFC");
@@ -230,7 +229,7 @@ function readJson(value: unknown, where: string, depth: number): Json {
 
 function readString(value: unknown, where: string): string {
   if (typeof value !== "string") throw invalid(`${where} is ${quote(value)} where a string belongs.`);
-  if (!value.isWellFormed()) throw invalid(`${where} has half of a surrogate pair.`);
+  if (/\p{Surrogate}/u.test(value)) throw invalid(`${where} has half of a surrogate pair.`);
   return value;
 }
 
@@ -249,7 +248,7 @@ function quote(value: unknown): string {
   if (value === undefined) return "missing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
