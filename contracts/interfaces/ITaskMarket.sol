@@ -45,13 +45,14 @@ interface ITaskMarket {
         bytes32 payloadHash,
         string payload
     );
-    event TaskAccepted(TaskId indexed id, address indexed provider);
+    event TaskAccepted(TaskId indexed id);
     /// @notice A task was delivered and settled: what its terms charge for the reported seconds went to the
     /// provider, less the fee, the rest back to the owner. The terms stand in {TaskSubmitted} under the same id.
     event TaskDelivered(TaskId indexed id, Report report, bytes32 resultHash, bytes32 evidenceHash, string result);
-    /// @notice A task ended without a delivery: the whole escrow went back to the owner, and `slashedWei` of the
-    /// provider's collateral to the owner and, as a bounty, to who called.
-    event TaskClosed(TaskId indexed id, address indexed provider, Status status, Outcome outcome, uint256 slashedWei);
+    /// @notice A task ended without a delivery: the whole escrow went back to the owner. Where that was the
+    /// provider's fault, {IProviderRegistry.StakeSlashed} in the same transaction says what its collateral lost to
+    /// the owner and, as a bounty, to the caller.
+    event TaskClosed(TaskId indexed id, Outcome outcome);
 
     error TaskMarket_TaskExists(TaskId id);
     /// @notice No task with these terms is in a status that allows the call.

@@ -40,33 +40,53 @@ library AccountLib {
     /// @notice Adds `amount` [wei] to the balance; reverts beyond 96 bits.
     function credit(Account self, uint256 amount) internal pure returns (Account) {
         uint256 old = self.balance();
-        return Account.wrap(Account.unwrap(self) - old + (old + amount).toUint96());
+        if (amount > MAX_BALANCE - old) revert SafeCast.SafeCastOverflowedUintDowncast(96, amount);
+        unchecked {
+            return Account.wrap(Account.unwrap(self) + amount);
+        }
     }
 
     /// @notice Takes `amount` [wei] from the balance, which the caller has compared with it.
     function debit(Account self, uint256 amount) internal pure returns (Account) {
         assert(amount <= self.balance());
-        return Account.wrap(Account.unwrap(self) - amount);
+        unchecked {
+            return Account.wrap(Account.unwrap(self) - amount);
+        }
     }
 
-    /// @notice Adds `amount` [wei] to the fees due.
-    /// @return account The word with the fee, or with no fees due where they would exceed 80 bits.
-    /// @return overflow What did not fit and has to move now [wei].
-    function accrue(Account self, uint256 amount) internal pure returns (Account account, uint256 overflow) {
-        uint256 fees = self.feesDue() + amount;
-        if (fees > MAX_FEES) return (self.clearFees(), fees);
-        return (Account.wrap(Account.unwrap(self) + (amount << SHIFT_FEES)), 0);
+    /// @notice Books a completed task: `net` [wei] to the balance, `fee` [wei] to the fees due, one task of `sold`
+    /// [s] to the record. Reverts where the balance would exceed 96 bits; the record stops at its largest values.
+    /// @return account The word after it, with no fees due where they would exceed 80 bits.
+    /// @return overflow The fees that did not fit and have to move now [wei].
+    function earn(
+        Account self,
+        uint256 net,
+        uint256 fee,
+        uint256 sold
+    ) internal pure returns (Account account, uint256 overflow) {
+        uint256 newBalance;
+        uint256 newFees;
+        uint256 newCompleted;
+        uint256 newSeconds;
+        unchecked {
+            // A task's `net` and `fee` have at most 128 bits, its `sold` 32.
+            newBalance = self.balance() + net;
+            newFees = self.feesDue() + fee;
+            newCompleted = self.completed() + 1;
+            newSeconds = self.secondsSold() + sold;
+        }
+        if (newFees > MAX_FEES) (newFees, overflow) = (0, newFees);
+        if (newCompleted > MAX_COMPLETED) newCompleted = MAX_COMPLETED;
+        if (newSeconds > MAX_SECONDS) newSeconds = MAX_SECONDS;
+        account = Account.wrap(
+            newBalance.toUint96() |
+                (newFees << SHIFT_FEES) |
+                (newCompleted << SHIFT_COMPLETED) |
+                (newSeconds << SHIFT_SECONDS)
+        );
     }
 
     function clearFees(Account self) internal pure returns (Account) {
         return Account.wrap(Account.unwrap(self) & ~(MAX_FEES << SHIFT_FEES));
-    }
-
-    /// @notice Counts one completed task of `sold` seconds; both counters stop at their largest value.
-    function count(Account self, uint256 sold) internal pure returns (Account) {
-        uint256 word = Account.unwrap(self);
-        if (self.completed() < MAX_COMPLETED) word += 1 << SHIFT_COMPLETED;
-        uint256 room = MAX_SECONDS - self.secondsSold();
-        return Account.wrap(word + ((sold < room ? sold : room) << SHIFT_SECONDS));
     }
 }

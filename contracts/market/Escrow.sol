@@ -126,15 +126,14 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
 
     function _debit(address account, uint256 amount) internal {
         Account word = _accounts[account];
-        uint256 balance = word.balance();
-        if (balance < amount) revert Escrow_InsufficientBalance(account, balance, amount);
+        if (word.balance() < amount) revert Escrow_InsufficientBalance(account, word.balance(), amount);
         _accounts[account] = word.debit(amount);
     }
 
     /// @dev Credits what a provider earned: `paid - fee` to its balance, `fee` to the fees due, one task of `sold`
     /// seconds to its record, all in one word.
     function _earn(address provider, uint256 paid, uint256 fee, uint256 sold) internal {
-        (Account word, uint256 overflow) = _accounts[provider].credit(paid - fee).count(sold).accrue(fee);
+        (Account word, uint256 overflow) = _accounts[provider].earn(paid - fee, fee, sold);
         _accounts[provider] = word;
         if (overflow != 0) {
             _credit(_treasury(), overflow);

@@ -134,7 +134,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _requireUntil(id, terms.conditions.startBy());
         // Effect
         _tasks[id] = state.to(Status.Active, Outcome.None);
-        emit TaskAccepted(id, terms.provider);
+        emit TaskAccepted(id);
         // Interaction: the registry, which calls nobody.
         uint256 collateral = terms.assurance.collateralWei();
         if (collateral != 0) registry.lock(terms.provider, collateral);
@@ -218,7 +218,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     function _close(TaskId id, TaskState state, Terms calldata terms, Status status, Outcome outcome) private {
         _tasks[id] = state.to(status, outcome);
         _credit(terms.owner, terms.maximumCost());
-        emit TaskClosed(id, terms.provider, status, outcome, 0);
+        emit TaskClosed(id, outcome);
     }
 
     /// @dev Ends the task by the provider's fault: escrow and `slashed - bounty` [wei] of the collateral go to the
@@ -237,7 +237,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _tasks[id] = state.to(status, outcome);
         _credit(terms.owner, terms.maximumCost() + slashed - bounty);
         if (bounty != 0) _credit(msg.sender, bounty);
-        emit TaskClosed(id, terms.provider, status, outcome, slashed);
+        emit TaskClosed(id, outcome);
         // Interaction: the registry sends what is slashed; the guard holds meanwhile.
         _release(terms, slashed, failed ? IProviderRegistry.Record.Failed : IProviderRegistry.Record.Abandoned);
     }
