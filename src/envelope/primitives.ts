@@ -10,14 +10,14 @@ export interface Sha256 {
  * JavaScript; bundlers for browsers exchange the files by the `browser` field of package.json.
  */
 export interface Primitives {
-  sha256(): Sha256;
+  readonly sha256: () => Sha256;
   /** AES-256-GCM; writes ciphertext and 16-byte tag into `target`, which is 16 bytes longer than `plaintext`. */
-  encryptInto(options: {
+  readonly encryptInto: (options: {
     key: Uint8Array;
     nonce: Uint8Array;
     plaintext: Uint8Array;
     target: Uint8Array;
-  }): void;
+  }) => void;
   /** AES-256-GCM; `sealed` is ciphertext and 16-byte tag. Throws, without plaintext, if the tag is wrong. */
-  decrypt(options: { key: Uint8Array; nonce: Uint8Array; sealed: Uint8Array }): Uint8Array;
+  readonly decrypt: (options: { key: Uint8Array; nonce: Uint8Array; sealed: Uint8Array }) => Uint8Array;
 }
