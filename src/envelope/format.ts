@@ -11,13 +11,13 @@ export type CompartmentKind = (typeof KINDS)[number];
 export const DEFAULT_CHUNK = 64 * 1024;
 export const TAG_LENGTH = 16;
 export const FRAME_HEADER_LENGTH = 4;
-const FIXED_LENGTH = 66;
-const ENTRY_LENGTH = 190;
+export const FIXED_LENGTH = 66;
+export const ENTRY_LENGTH = 190;
 const MIN_CHUNK_LOG2 = 12;
 const MAX_CHUNK_LOG2 = 20;
 export const MAX_RECIPIENTS = 256;
 
-const MAGIC = new Uint8Array([...new TextEncoder().encode("NEURA-ENV"), 1]);
+export const MAGIC = new Uint8Array([...new TextEncoder().encode("NEURA-ENV"), 1]);
 const LAST_FRAME = 0x80000000;
 
 /** One wrap of a compartment's content key. */

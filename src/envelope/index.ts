@@ -13,4 +13,4 @@ export { generateKeyPair, type KeyPair, type OpeningKey, publicKeyOf, unwrap } f
 export { hashEnvelope, type Handlers, open, type Opened, openEach, type OpenOptions } from "./open.ts";
 export { type KnowledgeProof, type KnowledgeStatement, proveKnowledge, verifyKnowledge } from "./proof.ts";
 export { rewrap } from "./rewrap.ts";
-export { seal, type Sealed, type SealOptions, type SealResult } from "./seal.ts";
+export { seal, type Sealed, sealedSize, type SealOptions, type SealResult } from "./seal.ts";

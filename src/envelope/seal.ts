@@ -8,10 +8,13 @@ import {
   encodeFixed,
   encodeFrameHeader,
   encodeHeader,
+  ENTRY_LENGTH,
+  FIXED_LENGTH,
   FRAME_HEADER_LENGTH,
   frameNonce,
   type Header,
   isChunkSize,
+  MAGIC,
   TAG_LENGTH,
   toHex,
 } from "./format.ts";
@@ -39,6 +42,8 @@ export interface Sealed {
   readonly header: Header;
   /** The bytes of the envelope. Can be read once. */
   readonly stream: AsyncIterable<Uint8Array>;
+  /** The content key of a compartment, known at once: what its plaintext's commitments are salted with. */
+  contentKey(kind: CompartmentKind): Secret<Uint8Array>;
   /** What is known when the stream has been read to its end; before that `envelope.unfinished`. */
   result(): SealResult;
 }
@@ -91,6 +96,13 @@ export function seal({ context, compartments, chunkBytes = DEFAULT_CHUNK, signal
   return {
     header,
     stream: stream(),
+    contentKey(kind) {
+      const part = parts.find(({ compartment }) => compartment.kind === kind);
+      if (part === undefined) {
+        throw new NeuraError("envelope.no-compartment", `The envelope has no ${kind}.`);
+      }
+      return part.contentKey;
+    },
     result() {
       if (result === undefined) {
         throw new NeuraError("envelope.unfinished", "The envelope has not been written to its end.", {
@@ -100,6 +112,24 @@ export function seal({ context, compartments, chunkBytes = DEFAULT_CHUNK, signal
       return result;
     },
   };
+}
+
+/**
+ * The size in bytes of an envelope that has not been made yet, from the numbers of its recipients and the sizes of its
+ * plaintexts: what a storage has to be paid for.
+ */
+export function sealedSize({
+  compartments,
+  chunkBytes = DEFAULT_CHUNK,
+}: {
+  compartments: readonly { recipients: number; bytes: number }[];
+  chunkBytes?: number;
+}): number {
+  const sizes = compartments.map(({ recipients, bytes }) => {
+    const frames = Math.max(1, Math.ceil(bytes / chunkBytes));
+    return FIXED_LENGTH + 2 + recipients * ENTRY_LENGTH + bytes + frames * (FRAME_HEADER_LENGTH + TAG_LENGTH);
+  });
+  return sizes.reduce((total, size) => total + size, MAGIC.length + 1 + 4);
 }
 
 async function* framesOf(

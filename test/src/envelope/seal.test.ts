@@ -10,6 +10,7 @@ import {
   openEach,
   readHeader,
   seal,
+  unwrap,
 } from "../../../src/envelope/index.ts";
 import { collect, concat, CONTEXT, pattern, refusal, sealed, SMALL_CHUNK } from "./fixtures.ts";
 
@@ -56,6 +57,21 @@ describe("envelope: seal and open", () => {
     });
   }
 
+  it("knows the size beforehand", async () => {
+    const lengths = [0, 1, SMALL_CHUNK, SMALL_CHUNK + 1, 50_000];
+    for (const body of lengths) {
+      for (const secrets of lengths) {
+        const other = generateKeyPair().publicKey;
+        const { bytes } = await sealed(
+          { body: pattern(body), secrets: pattern(secrets) },
+          { others: [other] },
+        );
+        const compartments = [body, secrets].map((length) => ({ recipients: 2, bytes: length }));
+        expect(sealedSize({ compartments, chunkBytes: SMALL_CHUNK })).to.equal(bytes.length);
+      }
+    }
+  });
+
   it("opens every compartment in one pass and reports the hash", async () => {
     const plaintexts = { body: pattern(9_000), secrets: pattern(5), trace: pattern(4_097) };
     const { bytes, hash, keys } = await sealed(plaintexts);
@@ -71,6 +87,17 @@ describe("envelope: seal and open", () => {
     expect(seen).to.deep.equal(plaintexts);
     expect(opened.hash).to.equal(hash);
     expect(Object.keys(seen)).to.deep.equal(["secrets", "trace", "body"]);
+  });
+
+  it("gives its author the content key of each compartment", async () => {
+    const keys = generateKeyPair();
+    const envelope = seal({
+      context: CONTEXT,
+      compartments: [{ kind: "body", recipients: [keys.publicKey], source: [pattern(5)] }],
+    });
+    const own = unwrap(envelope.header, { kind: "body", context: CONTEXT, secretKey: keys.secretKey });
+    expect(envelope.contentKey("body").reveal()).to.deep.equal(own.reveal());
+    await refusal("envelope.no-compartment", () => envelope.contentKey("trace"));
   });
 
   it("opens each compartment alone and passes over the others", async () => {
