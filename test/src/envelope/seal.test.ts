@@ -202,6 +202,26 @@ describe("envelope: seal and open", () => {
     expect(read).to.be.lessThan(700);
   });
 
+  it("never holds more than a frame or two, in either direction", async () => {
+    const keys = generateKeyPair();
+    const total = 4_000;
+    let made = 0;
+    function* source() {
+      for (; made < total; made++) yield pattern(SMALL_CHUNK);
+    }
+    const envelope = seal({
+      context: CONTEXT,
+      chunkBytes: SMALL_CHUNK,
+      compartments: [{ kind: "body", recipients: [keys.publicKey], source: source() }],
+    });
+    let opened = 0;
+    for await (const part of open(envelope.stream, { secretKey: keys.secretKey, context: CONTEXT })) {
+      opened += part.length / SMALL_CHUNK;
+      expect(made - opened).to.be.lessThan(3);
+    }
+    expect(opened).to.equal(total);
+  });
+
   it("says the hash only after the stream has ended", async () => {
     const keys = generateKeyPair();
     const envelope = seal({
