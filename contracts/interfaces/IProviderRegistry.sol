@@ -81,6 +81,8 @@ interface IProviderRegistry {
 
     error ProviderRegistry_AlreadyRegistered(address account);
     error ProviderRegistry_NotRegistered(address account);
+    /// @notice The provider is paused.
+    error ProviderRegistry_NotActive(address account);
     error ProviderRegistry_ZeroAddress(string what);
     error ProviderRegistry_NoSlots();
     error ProviderRegistry_MetadataTooLong(uint256 length, uint256 maximum);
@@ -133,8 +135,9 @@ interface IProviderRegistry {
     function lock(address provider, uint256 amount) external;
 
     /// @notice Releases `unlocked` [wei] that the calling market had locked, sends `slashed` [wei] of it to that
-    /// market, and counts `record`. For an account that never registered it does nothing when both are 0.
-    function release(address provider, uint256 unlocked, uint256 slashed, Record record) external;
+    /// market, and counts `counted`. Where nothing is to be released it never fails: for an account that never
+    /// registered, or from a caller that may not lock, it then does nothing.
+    function release(address provider, uint256 unlocked, uint256 slashed, Record counted) external;
 
     /// @notice By the admin: lets `market` lock stake, at once if it is the first, else after
     /// {unbondingPeriod}.

@@ -236,7 +236,7 @@ library Tasks {
     /// @notice Longest reference of a payload or result [bytes].
     uint256 internal constant MAX_REFERENCE = 256;
 
-    /// @notice The task is nobody's, or no provider is named (open tasks are not offered yet).
+    /// @notice No provider is named (open tasks are not offered yet).
     error Tasks_ZeroAddress();
     error Tasks_ZeroAmount();
     /// @notice A field or a bit that has no meaning yet is set.
@@ -279,7 +279,7 @@ library Tasks {
 
     /// @notice Reverts unless the terms can be submitted now.
     function validate(Terms calldata terms) internal view {
-        if (terms.owner == address(0) || terms.provider == address(0)) revert Tasks_ZeroAddress();
+        if (terms.provider == address(0)) revert Tasks_ZeroAddress();
         Conditions conditions = terms.conditions;
         if (terms.assurance.arbiter() != address(0)) revert Tasks_Unsupported("arbiter");
         if (Price.unwrap(terms.price) & UNSUPPORTED_PRICE != 0) revert Tasks_Unsupported("price");

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
+import {Currency} from "../libraries/Currency.sol";
+import {Resources} from "../libraries/Resources.sol";
+
+/// @title Providers: who they are, what they offer, what they have at stake; see {IProviderRegistry}.
+contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTransient {
+    using SafeCast for uint256;
+
+    // ---- Constants ----
+
+    uint256 private constant MAX_METADATA = 256;
+
+    // ---- Immutables ----
+
+    /// @inheritdoc IProviderRegistry
+    Currency public immutable override currency;
+    /// @inheritdoc IProviderRegistry
+    uint40 public immutable override unbondingPeriod;
+
+    // ---- Storage ----
+
+    /// @dev Nine words and the metadata per provider; {operatorOf} reads one of them.
+    mapping(address account => Provider) private _providers;
+    /// @dev In order of registration.
+    address[] private _accounts;
+    /// @dev What each market has locked of a provider's stake [wei].
+    mapping(address provider => mapping(address market => uint256)) private _lockedBy;
+    /// @inheritdoc IProviderRegistry
+    mapping(address market => uint40) public override marketEffectiveAt;
+    /// @dev Whether a market was ever authorised.
+    bool private _hasMarket;
+
+    constructor(Currency currency_, uint40 unbondingPeriod_, address admin) Ownable(admin) {
+        currency_.assertUsable();
+        currency = currency_;
+        unbondingPeriod = unbondingPeriod_;
+    }
+
+    // ---- Registration ----
+
+    /// @inheritdoc IProviderRegistry
+    function register(address operator, address payout, Offer calldata offer) external override {
+        Provider storage provider = _providers[msg.sender];
+        if (provider.status != ProviderStatus.None) revert ProviderRegistry_AlreadyRegistered(msg.sender);
+        if (operator == address(0)) revert ProviderRegistry_ZeroAddress("operator");
+        if (payout == address(0)) revert ProviderRegistry_ZeroAddress("payout");
+        provider.account = msg.sender;
+        provider.operator = operator;
+        provider.payout = payout;
+        provider.status = ProviderStatus.Active;
+        provider.registeredAt = uint40(block.timestamp);
+        _accounts.push(msg.sender);
+        emit ProviderRegistered(msg.sender, operator, payout);
+        _setOffer(provider, offer);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function updateOffer(Offer calldata offer) external override {
+        _setOffer(_registered(msg.sender), offer);
+    }
+
+    function _setOffer(Provider storage provider, Offer calldata offer) private {
+        offer.shape.assertWellFormed();
+        if (offer.slots == 0) revert ProviderRegistry_NoSlots();
+        uint256 length = bytes(offer.metadata).length;
+        if (length > MAX_METADATA) revert ProviderRegistry_MetadataTooLong(length, MAX_METADATA);
+        provider.offer = offer;
+        emit OfferUpdated(msg.sender, offer.shape, offer.rateWei, offer.slots, offer.metadata);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function setOperator(address operator) external override {
+        if (operator == address(0)) revert ProviderRegistry_ZeroAddress("operator");
+        _registered(msg.sender).operator = operator;
+        emit OperatorChanged(msg.sender, operator);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function setPayout(address payout) external override {
+        if (payout == address(0)) revert ProviderRegistry_ZeroAddress("payout");
+        _registered(msg.sender).payout = payout;
+        emit PayoutChanged(msg.sender, payout);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function setStatus(ProviderStatus status) external override {
+        if (status == ProviderStatus.None) revert ProviderRegistry_InvalidStatus();
+        _registered(msg.sender).status = status;
+        emit StatusChanged(msg.sender, status);
+    }
+
+    // ---- Stake ----
+
+    /// @inheritdoc IProviderRegistry
+    function stake(uint256 amount) external payable override nonReentrant {
+        if (amount == 0) revert ProviderRegistry_ZeroAmount();
+        Provider storage provider = _registered(msg.sender);
+        // Interaction: before the effect, since only what arrived counts; the guard holds meanwhile.
+        currency.pull(msg.sender, amount);
+        provider.stake = (provider.stake + amount).toUint96();
+        emit Staked(msg.sender, amount);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function unstake(uint256 amount) external override {
+        if (amount == 0) revert ProviderRegistry_ZeroAmount();
+        Provider storage provider = _registered(msg.sender);
+        uint256 free = _free(provider);
+        if (amount > free) revert ProviderRegistry_InsufficientFreeStake(msg.sender, free, amount);
+        uint40 unbondsAt = (block.timestamp + unbondingPeriod).toUint40();
+        provider.unbonding = (provider.unbonding + amount).toUint96();
+        provider.unbondsAt = unbondsAt;
+        emit UnstakeStarted(msg.sender, amount, unbondsAt);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function cancelUnstake() external override {
+        Provider storage provider = _registered(msg.sender);
+        uint256 amount = provider.unbonding;
+        if (amount == 0) revert ProviderRegistry_NothingUnbonding(msg.sender);
+        provider.unbonding = 0;
+        provider.unbondsAt = 0;
+        emit UnstakeCancelled(msg.sender, amount);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function withdrawStake(address to) external override nonReentrant returns (uint256 amount) {
+        // Check
+        if (to == address(0)) revert ProviderRegistry_ZeroAddress("to");
+        Provider storage provider = _registered(msg.sender);
+        amount = provider.unbonding;
+        if (amount == 0) revert ProviderRegistry_NothingUnbonding(msg.sender);
+        uint40 unbondsAt = provider.unbondsAt;
+        if (block.timestamp < unbondsAt) revert ProviderRegistry_StillUnbonding(msg.sender, unbondsAt);
+        // Effect
+        provider.unbonding = 0;
+        provider.unbondsAt = 0;
+        provider.stake = (provider.stake - amount).toUint96();
+        emit Unstaked(msg.sender, to, amount);
+        // Interaction
+        currency.push(to, amount);
+    }
+
+    // ---- Markets ----
+
+    /// @inheritdoc IProviderRegistry
+    function authorizeMarket(address market) external override onlyOwner {
+        if (market == address(0)) revert ProviderRegistry_ZeroAddress("market");
+        uint40 known = marketEffectiveAt[market];
+        if (known != 0) revert ProviderRegistry_MarketKnown(market, known);
+        uint40 effectiveAt = (block.timestamp + (_hasMarket ? unbondingPeriod : 0)).toUint40();
+        _hasMarket = true;
+        marketEffectiveAt[market] = effectiveAt;
+        emit MarketAuthorized(market, effectiveAt);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function lock(address account, uint256 amount) external override {
+        // Check
+        if (!_isMarket(msg.sender)) revert ProviderRegistry_NotAMarket(msg.sender);
+        Provider storage provider = _registered(account);
+        if (provider.status != ProviderStatus.Active) revert ProviderRegistry_NotActive(account);
+        uint256 free = _free(provider);
+        if (amount > free) revert ProviderRegistry_InsufficientFreeStake(account, free, amount);
+        // Effect
+        provider.locked = (provider.locked + amount).toUint96();
+        _lockedBy[account][msg.sender] += amount;
+        emit StakeLocked(account, msg.sender, amount);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function release(
+        address account,
+        uint256 unlocked,
+        uint256 slashed,
+        Record counted
+    ) external override nonReentrant {
+        // Check: a market that may not lock has nothing to release, and what it says of a provider does not count;
+        // but it must not fail, or its owners' money would wait with it.
+        Provider storage provider = _providers[account];
+        bool known = provider.status != ProviderStatus.None && _isMarket(msg.sender);
+        if (unlocked == 0 && slashed == 0 && !known) return;
+        uint256 lockedHere = _lockedBy[account][msg.sender];
+        if (unlocked > lockedHere) revert ProviderRegistry_BeyondLock(account, msg.sender, lockedHere, unlocked);
+        if (slashed > unlocked) revert ProviderRegistry_BeyondLock(account, msg.sender, unlocked, slashed);
+        // Effect
+        if (counted == Record.Declined) ++provider.declined;
+        else if (counted == Record.Abandoned) ++provider.abandoned;
+        else if (counted == Record.Failed) ++provider.failed;
+        if (counted != Record.None) emit ProviderRecorded(account, msg.sender, counted);
+        if (unlocked == 0) return;
+        _lockedBy[account][msg.sender] = lockedHere - unlocked;
+        provider.locked = (provider.locked - unlocked).toUint96();
+        emit StakeUnlocked(account, msg.sender, unlocked);
+        if (slashed == 0) return;
+        provider.stake = (provider.stake - slashed).toUint96();
+        emit StakeSlashed(account, msg.sender, slashed);
+        // Interaction
+        currency.push(msg.sender, slashed);
+    }
+
+    function _isMarket(address account) private view returns (bool) {
+        uint40 effectiveAt = marketEffectiveAt[account];
+        return effectiveAt != 0 && effectiveAt <= block.timestamp;
+    }
+
+    // ---- Views ----
+
+    /// @inheritdoc IProviderRegistry
+    function operatorOf(address account) external view override returns (address) {
+        return _providers[account].operator;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function payoutOf(address account) external view override returns (address) {
+        return _providers[account].payout;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function freeStakeOf(address account) external view override returns (uint256) {
+        return _free(_providers[account]);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function providerOf(address account) external view override returns (Provider memory) {
+        return _registered(account);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function providerCount() external view override returns (uint256) {
+        return _accounts.length;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function providers(
+        uint256 cursor,
+        uint256 limit
+    ) external view override returns (Provider[] memory page, uint256 next) {
+        uint256 end;
+        (end, next) = _range(cursor, limit);
+        page = new Provider[](end > cursor ? end - cursor : 0);
+        for (uint256 i = 0; i < page.length; ++i) page[i] = _providers[_accounts[cursor + i]];
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function eligible(
+        Resources need,
+        uint256 maxRateWei,
+        uint256 minFreeStake,
+        uint256 cursor,
+        uint256 limit
+    ) external view override returns (Provider[] memory page, uint256 next) {
+        uint256 end;
+        (end, next) = _range(cursor, limit);
+        page = new Provider[](end > cursor ? end - cursor : 0);
+        uint256 found = 0;
+        for (uint256 i = cursor; i < end; ++i) {
+            Provider storage provider = _providers[_accounts[i]];
+            if (
+                provider.status == ProviderStatus.Active &&
+                provider.offer.rateWei <= maxRateWei &&
+                need.fits(provider.offer.shape) &&
+                _free(provider) >= minFreeStake
+            ) page[found++] = provider;
+        }
+        // Cuts the array to what was found.
+        assembly ("memory-safe") {
+            mstore(page, found)
+        }
+    }
+
+    /// @dev Where a page ends, and where the next begins (0: nowhere).
+    function _range(uint256 cursor, uint256 limit) private view returns (uint256 end, uint256 next) {
+        uint256 count = _accounts.length;
+        end = cursor >= count || limit >= count - cursor ? count : cursor + limit;
+        next = end < count ? end : 0;
+    }
+
+    function _free(Provider storage provider) private view returns (uint256) {
+        return uint256(provider.stake) - provider.locked - provider.unbonding;
+    }
+
+    function _registered(address account) private view returns (Provider storage provider) {
+        provider = _providers[account];
+        if (provider.status == ProviderStatus.None) revert ProviderRegistry_NotRegistered(account);
+    }
+}
