@@ -3,9 +3,11 @@ import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
 
 const require = createRequire(import.meta.url);
+const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
   plugins: [toolbox],
+  tasks: [],
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),
@@ -15,14 +17,31 @@ export default defineConfig({
     ignition: ".",
     tests: { mocha: "test", solidity: "test" },
   },
-  typechain: { outDir: "types" },
+  // The generated files are not ours to correct; who uses them is checked against them all the same.
+  typechain: { outDir: "types", tsNocheck: true },
   networks: {
+    // A chain on this machine, or any other whose URL is in the environment.
+    local: {
+      type: "http",
+      chainType: "l1",
+      url: NEURA_RPC_URL ?? "http://127.0.0.1:8545",
+      accounts: NEURA_PRIVATE_KEY === undefined ? "remote" : [NEURA_PRIVATE_KEY],
+    },
     neura: {
       type: "http",
       chainType: "l1",
       chainId: 267,
       url: configVariable("NEURA_RPC_URL"),
       accounts: [configVariable("NEURA_PRIVATE_KEY")],
+    },
+  },
+  test: {
+    mocha: { timeout: 60_000 },
+    solidity: {
+      profiles: {
+        default: { fuzz: { runs: 256 }, invariant: { runs: 64, depth: 64 } },
+        deep: { fuzz: { runs: 10_000 }, invariant: { runs: 1_000, depth: 100 } },
+      },
     },
   },
 });

@@ -1,0 +1,214 @@
+import { join } from "node:path";
+import { type JsonRpcSigner, JsonRpcProvider, Network, Wallet } from "ethers";
+import type { HttpNetworkConfig } from "hardhat/types/config";
+import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
+
+import { type Deployment, loadDeployment } from "../src/deployment.ts";
+import { messageOf, NeuraError } from "../src/errors.ts";
+import { loadArweaveKey } from "../src/keys/arweave.ts";
+import { homeDirectory } from "../src/keystore.ts";
+import { openStorage, type StorageConfig, storageConfigFrom } from "../src/storage/open.ts";
+import type { Storage } from "../src/storage/storage.ts";
+import { type CommandResult, EXIT, exitCodeOf, Output, toNeuraError } from "./output.ts";
+
+/** How often the chain is asked for news [ms]. */
+const POLLING_MS = 250;
+/** How long the first answer of a node may take [ms]. */
+const FIRST_ANSWER_MS = 10_000;
+const LOCAL_GATEWAY = "http://127.0.0.1:1984";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command works with. Whatever may ask for a password or fail is a function, called only where needed. */
+export interface Context {
+  /** As `--network` names it. */
+  readonly networkName: string;
+  readonly chainId: bigint;
+  /** May hold an API key: print {@link publicUrl} of it. */
+  readonly url: string;
+  readonly provider: JsonRpcProvider;
+  /** Folder of keys and journals: `NEURA_HOME`, else `~/.neura`. */
+  readonly home: string;
+  readonly environment: Environment;
+  /** Aborts at Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly out: Output;
+  /** The account: of the configured private key, else the first one that the node itself holds. */
+  readonly signer: () => Promise<Wallet | JsonRpcSigner>;
+  readonly deployment: () => Promise<Deployment>;
+  /**
+   * The network of a reference, or the default one. `write`: with the key that pays for uploads, which is created
+   * in {@link home} if there is none.
+   */
+  readonly storage: (options?: { reference?: string; write?: boolean }) => Promise<Storage>;
+}
+
+/**
+ * Connects to the network that `--network` names, `local` without it.
+ *
+ * Errors: `usage.network`, `network.unreachable`, `network.wrong-chain`.
+ */
+export async function openContext(
+  hre: HardhatRuntimeEnvironment,
+  { out, signal, environment = process.env }: { out: Output; signal: AbortSignal; environment?: Environment },
+): Promise<Context> {
+  const named: string | undefined = hre.globalOptions.network;
+  const networkName = named ?? "local";
+  const config = hre.config.networks[networkName];
+  if (config?.type !== "http") {
+    const names = Object.entries(hre.config.networks).flatMap(([name, { type }]) =>
+      type === "http" ? [name] : [],
+    );
+    throw new NeuraError("usage.network", `${networkName} is no network that this command can use.`, {
+      next: `Use --network with one of ${names.join(", ")}.`,
+    });
+  }
+  const url = await config.url.getUrl();
+  const chainId = await readChainId(url, config, signal);
+  out.note(`Network ${networkName}, chain ${chainId}, ${publicUrl(url)}`);
+  if (config.chainId !== undefined && BigInt(config.chainId) !== chainId) {
+    throw new NeuraError(
+      "network.wrong-chain",
+      `The network ${networkName} is chain ${config.chainId}, but ${publicUrl(url)} answers for chain ${chainId}.`,
+      { next: "Correct NEURA_RPC_URL, or choose another network with --network." },
+    );
+  }
+  const network = Network.from(chainId);
+  const provider = new JsonRpcProvider(url, network, {
+    staticNetwork: network,
+    pollingInterval: POLLING_MS,
+    // Each answer is fresh: two commands of one script must see each other's effects.
+    cacheTimeout: -1,
+  });
+  const home = homeDirectory(environment);
+  const context = {
+    networkName,
+    chainId,
+    url,
+    provider,
+    home,
+    environment,
+    signal,
+    out,
+    signer: once(() => openSigner(config, provider)),
+    deployment: once(() => loadDeployment({ provider, environment })),
+    storage: async ({ reference = "ar", write = false }: { reference?: string; write?: boolean } = {}) =>
+      openStorage(reference, await storageConfig({ environment, home, write, out })),
+  };
+  return context;
+}
+
+/** The part of a URL that can be shown: paths and queries carry API keys. */
+export function publicUrl(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  return pathname + search === "/" ? origin : `${origin}/…`;
+}
+
+/**
+ * Wraps what a command does as a Hardhat action: connects, prints the result or the error in the form that is asked
+ * for, sets the exit code, and aborts the signal at Ctrl-C (a second one ends the process at once).
+ *
+ * @example
+ * export default action("neura/wallet-balance/1", async ({ account }: { account?: string }, context) => {
+ *   …
+ *   return { data: { balanceWei }, text: `Balance  ${formatAmount(balanceWei, currency)}` };
+ * });
+ */
+export function action<Arguments extends object>(
+  schema: string,
+  run: (taskArguments: Arguments & { json: boolean }, context: Context) => Promise<CommandResult>,
+): (taskArguments: Arguments & { json: boolean }, hre: HardhatRuntimeEnvironment) => Promise<void> {
+  return async (taskArguments, hre) => {
+    const out = new Output({ json: taskArguments.json });
+    const interruption = new AbortController();
+    const interrupt = () => {
+      if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+      interruption.abort(new NeuraError("interrupted", "Interrupted."));
+    };
+    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+    let context: Context | undefined;
+    try {
+      context = await openContext(hre, { out, signal: interruption.signal });
+      const result = await run(taskArguments, context);
+      out.result(schema, result);
+      process.exitCode = result.exitCode ?? EXIT.done;
+    } catch (thrown) {
+      const error = toNeuraError(thrown);
+      out.error(schema, error);
+      process.exitCode = exitCodeOf(error);
+    } finally {
+      context?.provider.destroy();
+      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    }
+  };
+}
+
+async function readChainId(url: string, config: HttpNetworkConfig, signal: AbortSignal): Promise<bigint> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...config.httpHeaders },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(FIRST_ANSWER_MS)]),
+    });
+    const answer: unknown = await response.json();
+    if (typeof answer === "object" && answer !== null && "result" in answer)
+      return BigInt(String(answer.result));
+    throw new Error(`it answers ${JSON.stringify(answer).slice(0, 200)}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new NeuraError(
+      "network.unreachable",
+      `No chain answers at ${publicUrl(url)}: ${messageOf(error)}.`,
+      {
+        next: "Start a local chain with `./neura node`, or set NEURA_RPC_URL to the URL of a chain's node.",
+        cause: error,
+      },
+    );
+  }
+}
+
+async function openSigner(
+  config: HttpNetworkConfig,
+  provider: JsonRpcProvider,
+): Promise<Wallet | JsonRpcSigner> {
+  if (Array.isArray(config.accounts)) {
+    const key = await config.accounts[0]?.getHexString();
+    if (key !== undefined) return walletOf(key, provider);
+  }
+  const [first] = await provider.listAccounts();
+  if (first !== undefined) return first;
+  throw new NeuraError("wallet.no-account", "No account is configured, and the node holds none itself.", {
+    next: "Set NEURA_PRIVATE_KEY in the environment, or in Hardhat's keystore: `./neura keystore set NEURA_PRIVATE_KEY`.",
+  });
+}
+
+function walletOf(key: string, provider: JsonRpcProvider): Wallet {
+  try {
+    return new Wallet(key, provider);
+  } catch {
+    // The cause is left out: its message may hold the key.
+    throw new NeuraError("usage.private-key", "NEURA_PRIVATE_KEY is not a private key of 32 bytes as hex.");
+  }
+}
+
+async function storageConfig({
+  environment,
+  home,
+  write,
+  out,
+}: Pick<Context, "environment" | "home" | "out"> & { write: boolean }): Promise<StorageConfig> {
+  const config = storageConfigFrom({
+    ...environment,
+    NEURA_ARWEAVE_GATEWAYS: environment["NEURA_ARWEAVE_GATEWAYS"] ?? LOCAL_GATEWAY,
+  });
+  if (!write || config.arweave === undefined || config.arweave.key !== undefined) return config;
+  const { key, created } = await loadArweaveKey(join(home, "arweave.json"));
+  if (created !== undefined) out.note(`Created an Arweave account that pays for uploads: ${created}`);
+  return { ...config, arweave: { ...config.arweave, key } };
+}
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => (opened ??= open());
+}

@@ -1,0 +1,147 @@
+import { isNeuraError, messageOf, NeuraError } from "../src/errors.ts";
+
+/** What scripts read from a command's exit code. */
+export const EXIT = { done: 0, failed: 1, wrongUse: 2, timedOut: 3, noResult: 4, interrupted: 130 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What a command found or did. */
+export interface CommandResult {
+  /** The fields of the JSON object, beside its schema. Whole numbers of any size are written as decimal strings. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** The same for people. */
+  readonly text: string;
+  /** Default: done. */
+  readonly exitCode?: ExitCode;
+}
+
+/** How a command speaks: the result alone goes to stdout, everything else to stderr. */
+export class Output {
+  readonly json: boolean;
+  readonly #stdout: (text: string) => void;
+  readonly #stderr: (text: string) => void;
+
+  constructor({
+    json,
+    stdout = (text) => process.stdout.write(text),
+    stderr = (text) => process.stderr.write(text),
+  }: {
+    json: boolean;
+    stdout?: (text: string) => void;
+    stderr?: (text: string) => void;
+  }) {
+    this.json = json;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+  }
+
+  /** A line for people. */
+  note(line: string): void {
+    this.#stderr(`${line}\n`);
+  }
+
+  /** Runs something that may be slow: says what it is, and afterwards how long it took if that was over a second. */
+  async step<T>(title: string, work: () => Promise<T>): Promise<T> {
+    this.note(`${title} …`);
+    const start = performance.now();
+    const value = await work();
+    const seconds = (performance.now() - start) / 1000;
+    if (seconds > 1) this.note(`  done in ${seconds.toFixed(1)} s`);
+    return value;
+  }
+
+  result(schema: string, { data, text }: CommandResult): void {
+    this.#stdout(`${this.json ? toJson({ schema, ...data }) : text}\n`);
+  }
+
+  error(schema: string, error: NeuraError): void {
+    if (this.json) this.#stdout(`${toJson({ schema, error })}\n`);
+    this.note(`Error: ${error.message}`);
+    if (error.next !== undefined) this.note(error.next);
+  }
+}
+
+/** Lines of `label  value`, aligned. */
+export function fields(rows: readonly (readonly [label: string, value: string | number | bigint])[]): string {
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join("\n");
+}
+
+/** `value` as JSON, bigints as decimal strings. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? each.toString() : each), 2);
+}
+
+/** The exit code that belongs to an error. */
+export function exitCodeOf({ code }: NeuraError): ExitCode {
+  if (code.startsWith("usage.")) return EXIT.wrongUse;
+  if (code === "interrupted") return EXIT.interrupted;
+  if (code === "task.no-result") return EXIT.noResult;
+  return /[.-](?:timeout|timed-out)$/.test(code) ? EXIT.timedOut : EXIT.failed;
+}
+
+/** Anything thrown, as the library's error. */
+export function toNeuraError(error: unknown): NeuraError {
+  if (isNeuraError(error)) return error;
+  const { code, shortMessage, formattedMessage, info } = errorFields(error);
+  if (code === "INSUFFICIENT_FUNDS") {
+    return new NeuraError(
+      "wallet.insufficient-funds",
+      "The account cannot pay for this transaction and its gas.",
+      {
+        next: "See what it has with `wallet balance`, and send the chain's coin to it.",
+        cause: error,
+      },
+    );
+  }
+  if (code === "NETWORK_ERROR" || code === "TIMEOUT" || code === "SERVER_ERROR") {
+    return new NeuraError(
+      "network.unreachable",
+      `The network does not answer: ${shortMessage ?? messageOf(error)}.`,
+      {
+        next: "Check the connection and NEURA_RPC_URL, and run the command again.",
+        cause: error,
+      },
+    );
+  }
+  if (code === "CALL_EXCEPTION") {
+    return new NeuraError(
+      "chain.reverted",
+      `The contract refused: ${revertOf(error) ?? shortMessage ?? info}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new NeuraError("unexpected", formattedMessage ?? shortMessage ?? messageOf(error), { cause: error });
+}
+
+/** `Name(arg, …)` of the custom error that ethers decoded. */
+function revertOf(error: unknown): string | undefined {
+  const revert = errorFields(error).revert;
+  if (typeof revert !== "object" || revert === null || !("name" in revert) || !("args" in revert))
+    return undefined;
+  return `${String(revert.name)}(${Array.isArray(revert.args) ? revert.args.map(String).join(", ") : ""})`;
+}
+
+interface ErrorFields {
+  code?: string;
+  shortMessage?: string;
+  formattedMessage?: string;
+  info?: string;
+  revert?: unknown;
+}
+
+function errorFields(error: unknown): ErrorFields {
+  if (typeof error !== "object" || error === null) return {};
+  const text = (name: string) => {
+    const value: unknown = Reflect.get(error, name);
+    return typeof value === "string" ? { [name]: value } : {};
+  };
+  return {
+    ...text("code"),
+    ...text("shortMessage"),
+    ...text("formattedMessage"),
+    ...text("info"),
+    ...("revert" in error ? { revert: error.revert } : {}),
+  };
+}
