@@ -74,9 +74,10 @@ export async function* blocksOf(
   yield { block: block.subarray(0, filled), last: true };
 }
 
-/** Reads exact numbers of bytes from a source. */
+/** Reads exact numbers of bytes from a source. What was taken is valid until the next bytes are taken. */
 export class ByteReader {
   readonly #chunks: AsyncGenerator<Uint8Array>;
+  #joined: Uint8Array = new Uint8Array();
   #rest: Uint8Array = new Uint8Array();
 
   constructor(source: ByteSource, signal?: AbortSignal) {
@@ -86,7 +87,8 @@ export class ByteReader {
   /** The next `length` bytes; throws `envelope.truncated` if the source ends before. */
   async take(length: number): Promise<Uint8Array> {
     if (this.#rest.length >= length) return this.#cut(length);
-    const taken = new Uint8Array(length);
+    if (this.#joined.length < length) this.#joined = new Uint8Array(length);
+    const taken = this.#joined.subarray(0, length);
     let filled = 0;
     while (filled < length) {
       if (this.#rest.length === 0 && !(await this.#refill())) {

@@ -163,8 +163,8 @@ class EnvelopeReader {
       if (last ? length > chunkBytes || (length === 0 && index > 0) : length !== chunkBytes) {
         throw tampered(kind);
       }
-      const sealed = await this.#reader.take(length + TAG_LENGTH);
       this.#hash.update(head);
+      const sealed = await this.#reader.take(length + TAG_LENGTH);
       this.#hash.update(sealed);
       const value =
         key === undefined ? new Uint8Array() : decrypt(kind, key, frameNonce(index, last), sealed);

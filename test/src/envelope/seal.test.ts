@@ -10,6 +10,7 @@ import {
   openEach,
   readHeader,
   seal,
+  sealedSize,
   unwrap,
 } from "../../../src/envelope/index.ts";
 import { collect, concat, CONTEXT, pattern, refusal, sealed, SMALL_CHUNK } from "./fixtures.ts";
