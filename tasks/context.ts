@@ -52,8 +52,7 @@ export async function openContext(
   hre: HardhatRuntimeEnvironment,
   { out, signal, environment = process.env }: { out: Output; signal: AbortSignal; environment?: Environment },
 ): Promise<Context> {
-  const named: string | undefined = hre.globalOptions.network;
-  const networkName = named ?? "local";
+  const { network: networkName = "local" } = hre.globalOptions;
   const config = hre.config.networks[networkName];
   if (config?.type !== "http") {
     const names = Object.entries(hre.config.networks).flatMap(([name, { type }]) =>
