@@ -3,11 +3,14 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IKeyRegistry} from "../interfaces/IKeyRegistry.sol";
 
 /// @title Encryption keys of accounts; see {IKeyRegistry}.
 contract KeyRegistry is IKeyRegistry, EIP712 {
+    using SafeCast for uint256;
+
     // ---- Types ----
 
     struct StoredKey {
@@ -43,7 +46,7 @@ contract KeyRegistry is IKeyRegistry, EIP712 {
         StoredKey memory key = StoredKey({
             x: x,
             odd: uint256(y) % 2 == 1,
-            publishedAt: uint40(block.timestamp),
+            publishedAt: block.timestamp.toUint40(),
             revokedAt: 0
         });
         _keys[msg.sender][epoch] = key;
@@ -55,7 +58,7 @@ contract KeyRegistry is IKeyRegistry, EIP712 {
     function revoke(uint32 epoch) external override {
         StoredKey storage key = _stored(msg.sender, epoch);
         if (key.revokedAt != 0) revert KeyRegistry_AlreadyRevoked(msg.sender, epoch, key.revokedAt);
-        key.revokedAt = uint40(block.timestamp);
+        key.revokedAt = block.timestamp.toUint40();
         emit KeyRevoked(msg.sender, epoch);
     }
 
@@ -85,7 +88,12 @@ contract KeyRegistry is IKeyRegistry, EIP712 {
     }
 
     function _key(StoredKey memory stored) private pure returns (Key memory) {
-        return Key({publicKey: _compressed(stored), publishedAt: stored.publishedAt, revokedAt: stored.revokedAt});
+        return
+            Key({
+                publicKey: _compressed(stored),
+                publishedAt: stored.publishedAt,
+                revokedAt: stored.revokedAt
+            });
     }
 
     /// @dev SEC 1, section 2.3.3.

@@ -14,6 +14,34 @@ import {Resources} from "../libraries/Resources.sol";
 contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTransient {
     using SafeCast for uint256;
 
+    // ---- Types ----
+
+    /// @dev A {Provider} in five words and its metadata, by what is used together: acting for it reads the first
+    /// alone, locking its stake the fourth alone.
+    struct StoredProvider {
+        // Word 0
+        address operator;
+        uint40 registeredAt;
+        uint16 slots;
+        // Word 1
+        address payout;
+        uint96 rateWei;
+        // Word 2
+        Resources shape;
+        // Word 3: `bonded` is the stake without what is unbonding; locked <= bonded.
+        uint96 bonded;
+        uint96 locked;
+        uint40 unbondsAt;
+        ProviderStatus status;
+        // Word 4
+        uint96 unbonding;
+        uint32 declined;
+        uint32 abandoned;
+        uint32 failed;
+        // Word 5 and those that follow
+        string metadata;
+    }
+
     // ---- Constants ----
 
     uint256 private constant MAX_METADATA = 256;
@@ -27,11 +55,10 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
 
     // ---- Storage ----
 
-    /// @dev Nine words and the metadata per provider; {operatorOf} reads one of them.
-    mapping(address account => Provider) private _providers;
+    mapping(address account => StoredProvider) private _providers;
     /// @dev In order of registration.
     address[] private _accounts;
-    /// @dev What each market has locked of a provider's stake [wei].
+    /// @dev What each market has locked of a provider's stake [wei]; their sum is its `locked`.
     mapping(address provider => mapping(address market => uint256)) private _lockedBy;
     /// @inheritdoc IProviderRegistry
     mapping(address market => uint40) public override marketEffectiveAt;
@@ -48,15 +75,14 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
 
     /// @inheritdoc IProviderRegistry
     function register(address operator, address payout, Offer calldata offer) external override {
-        Provider storage provider = _providers[msg.sender];
+        StoredProvider storage provider = _providers[msg.sender];
         if (provider.status != ProviderStatus.None) revert ProviderRegistry_AlreadyRegistered(msg.sender);
         if (operator == address(0)) revert ProviderRegistry_ZeroAddress("operator");
         if (payout == address(0)) revert ProviderRegistry_ZeroAddress("payout");
-        provider.account = msg.sender;
         provider.operator = operator;
+        provider.registeredAt = block.timestamp.toUint40();
         provider.payout = payout;
         provider.status = ProviderStatus.Active;
-        provider.registeredAt = uint40(block.timestamp);
         _accounts.push(msg.sender);
         emit ProviderRegistered(msg.sender, operator, payout);
         _setOffer(provider, offer);
@@ -67,12 +93,15 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         _setOffer(_registered(msg.sender), offer);
     }
 
-    function _setOffer(Provider storage provider, Offer calldata offer) private {
+    function _setOffer(StoredProvider storage provider, Offer calldata offer) private {
         offer.shape.assertWellFormed();
         if (offer.slots == 0) revert ProviderRegistry_NoSlots();
         uint256 length = bytes(offer.metadata).length;
         if (length > MAX_METADATA) revert ProviderRegistry_MetadataTooLong(length, MAX_METADATA);
-        provider.offer = offer;
+        provider.shape = offer.shape;
+        provider.rateWei = offer.rateWei;
+        provider.slots = offer.slots;
+        provider.metadata = offer.metadata;
         emit OfferUpdated(msg.sender, offer.shape, offer.rateWei, offer.slots, offer.metadata);
     }
 
@@ -102,32 +131,36 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     /// @inheritdoc IProviderRegistry
     function stake(uint256 amount) external payable override nonReentrant {
         if (amount == 0) revert ProviderRegistry_ZeroAmount();
-        Provider storage provider = _registered(msg.sender);
+        StoredProvider storage provider = _registered(msg.sender);
         // Interaction: before the effect, since only what arrived counts; the guard holds meanwhile.
         currency.pull(msg.sender, amount);
-        provider.stake = (provider.stake + amount).toUint96();
+        // Effect: all the stake fits 96 bits, not each part of it alone.
+        provider.bonded =
+            (uint256(provider.bonded) + provider.unbonding + amount).toUint96() - provider.unbonding;
         emit Staked(msg.sender, amount);
     }
 
     /// @inheritdoc IProviderRegistry
     function unstake(uint256 amount) external override {
         if (amount == 0) revert ProviderRegistry_ZeroAmount();
-        Provider storage provider = _registered(msg.sender);
+        StoredProvider storage provider = _registered(msg.sender);
         uint256 free = _free(provider);
         if (amount > free) revert ProviderRegistry_InsufficientFreeStake(msg.sender, free, amount);
         uint40 unbondsAt = (block.timestamp + unbondingPeriod).toUint40();
-        provider.unbonding = (provider.unbonding + amount).toUint96();
+        provider.bonded -= amount.toUint96();
+        provider.unbonding += amount.toUint96();
         provider.unbondsAt = unbondsAt;
         emit UnstakeStarted(msg.sender, amount, unbondsAt);
     }
 
     /// @inheritdoc IProviderRegistry
     function cancelUnstake() external override {
-        Provider storage provider = _registered(msg.sender);
-        uint256 amount = provider.unbonding;
+        StoredProvider storage provider = _registered(msg.sender);
+        uint96 amount = provider.unbonding;
         if (amount == 0) revert ProviderRegistry_NothingUnbonding(msg.sender);
         provider.unbonding = 0;
         provider.unbondsAt = 0;
+        provider.bonded += amount;
         emit UnstakeCancelled(msg.sender, amount);
     }
 
@@ -135,7 +168,7 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     function withdrawStake(address to) external override nonReentrant returns (uint256 amount) {
         // Check
         if (to == address(0)) revert ProviderRegistry_ZeroAddress("to");
-        Provider storage provider = _registered(msg.sender);
+        StoredProvider storage provider = _registered(msg.sender);
         amount = provider.unbonding;
         if (amount == 0) revert ProviderRegistry_NothingUnbonding(msg.sender);
         uint40 unbondsAt = provider.unbondsAt;
@@ -143,7 +176,6 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         // Effect
         provider.unbonding = 0;
         provider.unbondsAt = 0;
-        provider.stake = (provider.stake - amount).toUint96();
         emit Unstaked(msg.sender, to, amount);
         // Interaction
         currency.push(to, amount);
@@ -166,12 +198,12 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     function lock(address account, uint256 amount) external override {
         // Check
         if (!_isMarket(msg.sender)) revert ProviderRegistry_NotAMarket(msg.sender);
-        Provider storage provider = _registered(account);
+        StoredProvider storage provider = _registered(account);
         if (provider.status != ProviderStatus.Active) revert ProviderRegistry_NotActive(account);
         uint256 free = _free(provider);
         if (amount > free) revert ProviderRegistry_InsufficientFreeStake(account, free, amount);
         // Effect
-        provider.locked = (provider.locked + amount).toUint96();
+        provider.locked += amount.toUint96();
         _lockedBy[account][msg.sender] += amount;
         emit StakeLocked(account, msg.sender, amount);
     }
@@ -185,11 +217,12 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     ) external override nonReentrant {
         // Check: a market that may not lock has nothing to release, and what it says of a provider does not count;
         // but it must not fail, or its owners' money would wait with it.
-        Provider storage provider = _providers[account];
+        StoredProvider storage provider = _providers[account];
         bool known = provider.status != ProviderStatus.None && _isMarket(msg.sender);
         if (unlocked == 0 && slashed == 0 && !known) return;
         uint256 lockedHere = _lockedBy[account][msg.sender];
-        if (unlocked > lockedHere) revert ProviderRegistry_BeyondLock(account, msg.sender, lockedHere, unlocked);
+        if (unlocked > lockedHere)
+            revert ProviderRegistry_BeyondLock(account, msg.sender, lockedHere, unlocked);
         if (slashed > unlocked) revert ProviderRegistry_BeyondLock(account, msg.sender, unlocked, slashed);
         // Effect
         if (counted == Record.Declined) ++provider.declined;
@@ -198,10 +231,10 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         if (counted != Record.None) emit ProviderRecorded(account, msg.sender, counted);
         if (unlocked == 0) return;
         _lockedBy[account][msg.sender] = lockedHere - unlocked;
-        provider.locked = (provider.locked - unlocked).toUint96();
+        provider.locked -= unlocked.toUint96();
         emit StakeUnlocked(account, msg.sender, unlocked);
         if (slashed == 0) return;
-        provider.stake = (provider.stake - slashed).toUint96();
+        provider.bonded -= slashed.toUint96();
         emit StakeSlashed(account, msg.sender, slashed);
         // Interaction
         currency.push(msg.sender, slashed);
@@ -231,7 +264,8 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
 
     /// @inheritdoc IProviderRegistry
     function providerOf(address account) external view override returns (Provider memory) {
-        return _registered(account);
+        _registered(account);
+        return _load(account);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -247,7 +281,7 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         uint256 end;
         (end, next) = _range(cursor, limit);
         page = new Provider[](end > cursor ? end - cursor : 0);
-        for (uint256 i = 0; i < page.length; ++i) page[i] = _providers[_accounts[cursor + i]];
+        for (uint256 i = 0; i < page.length; ++i) page[i] = _load(_accounts[cursor + i]);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -263,13 +297,14 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         page = new Provider[](end > cursor ? end - cursor : 0);
         uint256 found = 0;
         for (uint256 i = cursor; i < end; ++i) {
-            Provider storage provider = _providers[_accounts[i]];
+            address account = _accounts[i];
+            StoredProvider storage provider = _providers[account];
             if (
                 provider.status == ProviderStatus.Active &&
-                provider.offer.rateWei <= maxRateWei &&
-                need.fits(provider.offer.shape) &&
+                provider.rateWei <= maxRateWei &&
+                need.fits(provider.shape) &&
                 _free(provider) >= minFreeStake
-            ) page[found++] = provider;
+            ) page[found++] = _load(account);
         }
         // Cuts the array to what was found.
         assembly ("memory-safe") {
@@ -284,11 +319,36 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         next = end < count ? end : 0;
     }
 
-    function _free(Provider storage provider) private view returns (uint256) {
-        return uint256(provider.stake) - provider.locked - provider.unbonding;
+    function _free(StoredProvider storage provider) private view returns (uint256) {
+        return provider.bonded - provider.locked;
     }
 
-    function _registered(address account) private view returns (Provider storage provider) {
+    function _load(address account) private view returns (Provider memory) {
+        StoredProvider storage provider = _providers[account];
+        return
+            Provider({
+                account: account,
+                operator: provider.operator,
+                payout: provider.payout,
+                status: provider.status,
+                registeredAt: provider.registeredAt,
+                declined: provider.declined,
+                abandoned: provider.abandoned,
+                failed: provider.failed,
+                stake: provider.bonded + provider.unbonding,
+                locked: provider.locked,
+                unbonding: provider.unbonding,
+                unbondsAt: provider.unbondsAt,
+                offer: Offer({
+                    shape: provider.shape,
+                    rateWei: provider.rateWei,
+                    slots: provider.slots,
+                    metadata: provider.metadata
+                })
+            });
+    }
+
+    function _registered(address account) private view returns (StoredProvider storage provider) {
         provider = _providers[account];
         if (provider.status == ProviderStatus.None) revert ProviderRegistry_NotRegistered(account);
     }
