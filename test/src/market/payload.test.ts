@@ -227,6 +227,6 @@ describe("market: payload and archive", () => {
     const error: unknown = await extractArchive(failing(), { directory: out, limits: ROOM }).catch(
       (e: unknown) => e,
     );
-    expect(error).to.have.property("message", "the source broke";
+    expect(error).to.have.property("message", "the source broke");
   });
 });
