@@ -356,7 +356,9 @@ class ArweaveStorage implements Storage {
         const lane = lanes.pop() ?? (await Promise.race(sending.values()));
         sending.delete(lane);
         lane.fill({ offset: max - 1, proof, bytes });
-        sending.set(lane, send(lane, { min, max }));
+        const sent = send(lane, { min, max });
+        sent.catch(() => undefined); // awaited below; until then a failure must not count as unhandled
+        sending.set(lane, sent);
       }
       await Promise.all(sending.values());
     } finally {

@@ -59,22 +59,25 @@ export class HttpClient {
 
   async #send(url: URL, exchange: Exchange): Promise<{ answer: Answer; location: string | undefined }> {
     try {
-      return await this.#sendOnce(url, exchange);
+      return await this.#sendOnce(url, exchange, this.#agents[isSecure(url) ? "https:" : "http:"]);
     } catch (error) {
-      // A kept connection that the server closed at that moment: the request was not taken, and all are idempotent.
-      if (error instanceof StaleConnection) return await this.#sendOnce(url, exchange);
-      throw error;
+      if (!(error instanceof StaleConnection)) throw error;
+      // A kept connection that the server closed at that moment. Every request here may be repeated.
+      return await this.#sendOnce(url, exchange, false);
     }
   }
 
-  #sendOnce(url: URL, exchange: Exchange): Promise<{ answer: Answer; location: string | undefined }> {
+  #sendOnce(
+    url: URL,
+    exchange: Exchange,
+    agent: http.Agent | false,
+  ): Promise<{ answer: Answer; location: string | undefined }> {
     const { method = "GET", body, signal, timeouts } = exchange;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const secure = url.protocol === "https:";
-      const request = (secure ? https : http).request(url, {
+      const request = (isSecure(url) ? https : http).request(url, {
         method,
-        agent: this.#agents[secure ? "https:" : "http:"],
+        agent,
         headers: {
           Accept: "*/*",
           ...(body === undefined
@@ -128,6 +131,10 @@ export class HttpClient {
 
 class StaleConnection extends Error {}
 
+function isSecure(url: URL): boolean {
+  return url.protocol === "https:";
+}
+
 async function* readBody(
   response: http.IncomingMessage,
   explain: (error: unknown) => Error,
@@ -158,7 +165,7 @@ async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number, url: 
 /** The same host and port, or a name below it (gateways serve each transaction under a name of its own). */
 function isSameServer(next: URL, origin: URL): boolean {
   const sameHost = next.hostname === origin.hostname || next.hostname.endsWith(`.${origin.hostname}`);
-  const downgraded = origin.protocol === "https:" && next.protocol !== "https:";
+  const downgraded = isSecure(origin) && !isSecure(next);
   return sameHost && !downgraded && next.port === origin.port && /^https?:$/.test(next.protocol);
 }
 
