@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @notice What a deployment is paid in: the chain's native coin (the zero address) or one ERC-20 token.
 type Currency is address;
@@ -12,7 +13,7 @@ using CurrencyLib for Currency global;
 
 /// @notice The native value sent along does not equal what the call takes [wei].
 error Currency_WrongValue(uint256 sent, uint256 expected);
-/// @notice The token moved another amount than was asked for: fee-on-transfer and rebasing tokens are refused.
+/// @notice The token moved another amount than was asked for, as one does that takes a fee on transfer [wei].
 error Currency_InexactTransfer(uint256 expected, uint256 received);
 /// @notice The currency is neither the native coin nor a contract.
 error Currency_NoCode(address token);
@@ -39,7 +40,7 @@ library CurrencyLib {
         IERC20 token = IERC20(Currency.unwrap(currency));
         uint256 before = token.balanceOf(address(this));
         SafeERC20.safeTransferFrom(token, from, address(this), amount);
-        uint256 received = token.balanceOf(address(this)) - before;
+        uint256 received = Math.saturatingSub(token.balanceOf(address(this)), before);
         if (received != amount) revert Currency_InexactTransfer(amount, received);
     }
 

@@ -15,20 +15,25 @@ contract HookERC20 is MockERC20 {
     Moment private _moment;
     address private _target;
     bytes private _data;
+    bool private _calling;
 
     /// @notice From now on calls `target` with `data` at `moment` of each transfer; the transfer reverts with it.
+    /// Transfers inside the call, and minting, call nobody.
     function setHook(Moment moment, address target, bytes calldata data) external {
         (_moment, _target, _data) = (moment, target, data);
     }
 
     function _update(address from, address to, uint256 amount) internal override {
-        if (_moment == Moment.Before) _call();
+        bool hooked = from != address(0) && !_calling;
+        if (hooked && _moment == Moment.Before) _call();
         super._update(from, to, amount);
-        if (_moment == Moment.After) _call();
+        if (hooked && _moment == Moment.After) _call();
     }
 
     function _call() private {
+        _calling = true;
         (bool success, bytes memory returned) = _target.call(_data);
+        _calling = false;
         if (success) return;
         assembly ("memory-safe") {
             revert(add(returned, 0x20), mload(returned))

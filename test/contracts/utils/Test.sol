@@ -3,28 +3,50 @@ pragma solidity 0.8.37;
 
 import {Vm} from "./Vm.sol";
 
-/// @notice Assertions and bounds for Solidity tests.
+/// @notice What every Solidity test starts from.
 abstract contract Test {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    error AssertionFailed(string what, uint256 left, uint256 right);
+    address[] private _targets;
 
-    function assertEq(uint256 left, uint256 right, string memory what) internal pure {
-        if (left != right) revert AssertionFailed(what, left, right);
+    error NotEqual(uint256 actual, uint256 expected, string what);
+    error NotAtMost(uint256 actual, uint256 maximum, string what);
+    error NotTrue(string what);
+
+    function assertEq(uint256 actual, uint256 expected, string memory what) internal pure {
+        if (actual != expected) revert NotEqual(actual, expected, what);
     }
 
-    function assertLe(uint256 left, uint256 right, string memory what) internal pure {
-        if (left > right) revert AssertionFailed(what, left, right);
+    function assertEq(address actual, address expected, string memory what) internal pure {
+        assertEq(uint160(actual), uint160(expected), what);
+    }
+
+    function assertEq(bytes memory actual, bytes memory expected, string memory what) internal pure {
+        assertTrue(keccak256(actual) == keccak256(expected), what);
+    }
+
+    function assertLe(uint256 actual, uint256 maximum, string memory what) internal pure {
+        if (actual > maximum) revert NotAtMost(actual, maximum, what);
     }
 
     function assertTrue(bool condition, string memory what) internal pure {
-        if (!condition) revert AssertionFailed(what, 0, 1);
+        if (!condition) revert NotTrue(what);
     }
 
-    /// @notice `value` mapped into `[low, high]`.
-    function bound(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
-        if (value >= low && value <= high) return value;
-        uint256 size = high - low + 1;
-        return size == 0 ? value : low + (value % size);
+    /// @notice Brings a random `value` into `minimum .. maximum`; values inside stay as they are.
+    function bound(uint256 value, uint256 minimum, uint256 maximum) internal pure returns (uint256) {
+        if (value >= minimum && value <= maximum) return value;
+        uint256 range = maximum - minimum;
+        return range == type(uint256).max ? value : minimum + (value % (range + 1));
+    }
+
+    /// @notice Invariants are tried with random calls to `handler` alone.
+    function targetContract(address handler) internal {
+        _targets.push(handler);
+    }
+
+    /// @dev The runner asks for it.
+    function targetContracts() external view returns (address[] memory) {
+        return _targets;
     }
 }

@@ -1,16 +1,49 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @notice The few cheat codes that the tests use.
+/// @notice The cheatcodes that the tests use, of those that the test runner knows.
+/// @dev https://getfoundry.sh/reference/cheatcodes/overview
 interface Vm {
-    function prank(address caller) external;
-    function startPrank(address caller) external;
-    function stopPrank() external;
+    struct Wallet {
+        address addr;
+        uint256 publicKeyX;
+        uint256 publicKeyY;
+        uint256 privateKey;
+    }
+
+    // ---- Chain ----
+
     function warp(uint256 timestamp) external;
+
+    function chainId(uint256 id) external;
+
     function deal(address account, uint256 balance) external;
-    function assume(bool condition) external;
+
+    // ---- Callers and keys ----
+
+    /// @notice The next call comes from `sender`.
+    function prank(address sender) external;
+
+    function createWallet(uint256 privateKey) external returns (Wallet memory);
+
+    function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+
+    // ---- Expectations ----
+
+    /// @notice Inputs that do not meet `condition` are thrown away.
+    function assume(bool condition) external pure;
+
+    /// @notice The next call reverts with exactly `data`.
     function expectRevert(bytes calldata data) external;
-    function expectPartialRevert(bytes4 selector) external;
-    function addr(uint256 privateKey) external returns (address);
-    function sign(uint256 privateKey, bytes32 digest) external returns (uint8 v, bytes32 r, bytes32 s);
+
+    /// @notice The next call emits, from `emitter`, what is emitted between this and it.
+    function expectEmit(address emitter) external;
+
+    // ---- Storage ----
+
+    /// @notice Records the storage that calls touch from now on.
+    function record() external;
+
+    /// @notice The slots of `account` that were read and written since {record}.
+    function accesses(address account) external returns (bytes32[] memory reads, bytes32[] memory writes);
 }
