@@ -2,15 +2,18 @@ import { createRequire } from "node:module";
 import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
 
+import { deployTasks } from "./tasks/deploy.ts";
+
 const require = createRequire(import.meta.url);
 const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
   plugins: [toolbox],
-  tasks: [],
+  tasks: [...deployTasks],
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),
+    npmFilesToBuild: ["@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol"],
     settings: { evmVersion: "cancun", viaIR: true, optimizer: { enabled: true, runs: 20_000 } },
   },
   paths: {

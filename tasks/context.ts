@@ -52,7 +52,8 @@ export async function openContext(
   hre: HardhatRuntimeEnvironment,
   { out, signal, environment = process.env }: { out: Output; signal: AbortSignal; environment?: Environment },
 ): Promise<Context> {
-  const { network: networkName = "local" } = hre.globalOptions;
+  // Without the option it is undefined, whatever its type says.
+  const networkName = hre.globalOptions.network || "local";
   const config = hre.config.networks[networkName];
   if (config?.type !== "http") {
     const names = Object.entries(hre.config.networks).flatMap(([name, { type }]) =>
@@ -115,7 +116,11 @@ export function publicUrl(url: string): string {
  */
 export function action<Arguments extends object>(
   schema: string,
-  run: (taskArguments: Arguments & { json: boolean }, context: Context) => Promise<CommandResult>,
+  run: (
+    taskArguments: Arguments & { json: boolean },
+    context: Context,
+    hre: HardhatRuntimeEnvironment,
+  ) => Promise<CommandResult>,
 ): (taskArguments: Arguments & { json: boolean }, hre: HardhatRuntimeEnvironment) => Promise<void> {
   return async (taskArguments, hre) => {
     const out = new Output({ json: taskArguments.json });
@@ -128,7 +133,7 @@ export function action<Arguments extends object>(
     let context: Context | undefined;
     try {
       context = await openContext(hre, { out, signal: interruption.signal });
-      const result = await run(taskArguments, context);
+      const result = await run(taskArguments, context, hre);
       out.result(schema, result);
       process.exitCode = result.exitCode ?? EXIT.done;
     } catch (thrown) {

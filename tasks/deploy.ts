@@ -1,0 +1,55 @@
+import { task } from "hardhat/config";
+import { ArgumentType } from "hardhat/types/arguments";
+
+import { JSON_FLAG } from "./options.ts";
+
+export const deployTasks = [
+  task(
+    "deploy",
+    "Put the contracts on a chain and record them in deployments/, for example: deploy --network neura --fee-bps 250",
+  )
+    .addOption({
+      name: "token",
+      description: "The ERC-20 that tasks are paid in (default: the chain's native coin)",
+      type: ArgumentType.STRING_WITHOUT_DEFAULT,
+      defaultValue: undefined,
+    })
+    .addOption({ name: "symbol", description: "Symbol of the native coin", defaultValue: "ANKR" })
+    .addOption({
+      name: "feeBps",
+      description: "The protocol's fee [bps]",
+      type: ArgumentType.INT,
+      defaultValue: 250,
+    })
+    .addOption({
+      name: "treasury",
+      description: "Account that the fees go to (default: the deployer)",
+      type: ArgumentType.STRING_WITHOUT_DEFAULT,
+      defaultValue: undefined,
+    })
+    .addOption({
+      name: "admin",
+      description: "Who may schedule fees and authorise further markets (default: the deployer)",
+      type: ArgumentType.STRING_WITHOUT_DEFAULT,
+      defaultValue: undefined,
+    })
+    .addOption({
+      name: "declineSeconds",
+      description: "How long a task can be declined after it was accepted [s]",
+      type: ArgumentType.INT,
+      defaultValue: 600,
+    })
+    .addOption({
+      name: "unbondingDays",
+      description: "How long stake takes to leave [days], more than the 30 days of the longest task",
+      type: ArgumentType.INT,
+      defaultValue: 45,
+    })
+    .addFlag({
+      name: "fresh",
+      description: "Deploy anew where contracts of this project are already recorded",
+    })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./deploy/action.ts"))
+    .build(),
+];

@@ -1,0 +1,291 @@
+import { readFile, rename } from "node:fs/promises";
+import {
+  errorDeploymentResultToExceptionMessage,
+  HardhatArtifactResolver,
+} from "@nomicfoundation/hardhat-ignition/helpers";
+import { deploy as ignite, DeploymentResultType, listTransactions } from "@nomicfoundation/ignition-core";
+import { getAddress, isAddress, ZeroAddress } from "ethers";
+import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
+
+import Neura from "../../modules/Neura.ts";
+import { formatAmount } from "../../src/amount.ts";
+import {
+  type CurrencyInfo,
+  type Deployment,
+  deploymentPath,
+  loadDeployment,
+  verifyDeployment,
+  writeDeployment,
+} from "../../src/deployment.ts";
+import { isNeuraError, NeuraError } from "../../src/errors.ts";
+import {
+  IERC20Metadata__factory,
+  KeyRegistry__factory,
+  ProviderRegistry__factory,
+  TaskMarket__factory,
+} from "../../types/index.ts";
+import { action, type Context } from "../context.ts";
+import { fields } from "../output.ts";
+
+/** Chains that live as long as their process: an earlier run's journal would only be in the way. */
+const THROW_AWAY_CHAINS = [31337n, 1337n];
+/** What the four transactions use, rounded up [gas]. */
+const DEPLOY_GAS = 9_000_000n;
+const DAY_SECONDS = 24 * 60 * 60;
+
+export interface DeployArguments {
+  token: string | undefined;
+  symbol: string;
+  feeBps: number;
+  treasury: string | undefined;
+  admin: string | undefined;
+  declineSeconds: number;
+  unbondingDays: number;
+  fresh: boolean;
+}
+
+/** What the contracts were made with. */
+interface Settings {
+  currency: string;
+  admin: string;
+  treasury: string;
+  feeBps: number;
+  declineSeconds: number;
+  unbondingSeconds: number;
+}
+
+export default action("neura/deploy/1", async (args: DeployArguments, context, hre) => {
+  const { chainId, provider, environment, out } = context;
+  const signer = await context.signer();
+  const path = deploymentPath({ chainId, environment });
+  const currency = await currencyOf(args, context);
+  const settings: Settings = {
+    currency: currency.address,
+    admin: account("admin", args.admin ?? signer.address),
+    treasury: account("treasury", args.treasury ?? signer.address),
+    feeBps: args.feeBps,
+    declineSeconds: args.declineSeconds,
+    unbondingSeconds: args.unbondingDays * DAY_SECONDS,
+  };
+  const known = args.fresh ? undefined : await knownDeployment(context);
+  if (known !== undefined) {
+    const differences = differencesOf(settings, await readSettings(known, context));
+    if (differences.length > 0) {
+      throw new NeuraError(
+        "deploy.exists",
+        `On chain ${chainId} there is a deployment already, with ${differences.join(", ")}.`,
+        { next: `Deploy anew with --fresh, or use the one in ${path}.` },
+      );
+    }
+    out.note("The contracts are there already; nothing was sent.");
+    return report({ deployment: known, settings, path, sent: false });
+  }
+
+  await assertFunds(context, signer.address, currency);
+  const journal = THROW_AWAY_CHAINS.includes(chainId) ? undefined : path.replace(/(\.json)?$/, ".journal");
+  if (journal !== undefined) await setAside(journal, args.fresh, context);
+  const deployment = await out.step("Deploying KeyRegistry, ProviderRegistry and TaskMarket", () =>
+    deployAll({ hre, context, settings, currency, journal }),
+  );
+  await verifyDeployment(deployment, provider);
+  const differences = differencesOf(settings, await readSettings(deployment, context));
+  if (differences.length > 0) {
+    throw new NeuraError("deploy.unlike", `The chain shows another deployment: ${differences.join(", ")}.`, {
+      next: "Deploy anew with --fresh.",
+    });
+  }
+  await writeDeployment(path, deployment);
+  return report({ deployment, settings, path, sent: true });
+});
+
+async function deployAll({
+  hre,
+  context: { chainId, networkName, provider, signer },
+  settings,
+  currency,
+  journal,
+}: {
+  hre: HardhatRuntimeEnvironment;
+  context: Context;
+  settings: Settings;
+  currency: CurrencyInfo;
+  journal: string | undefined;
+}): Promise<Deployment> {
+  const { address: deployer } = await signer();
+  const connection = await hre.network.create(networkName);
+  const artifactResolver = new HardhatArtifactResolver(hre.artifacts);
+  const blockBefore = await provider.getBlockNumber();
+  const result = await ignite({
+    ignitionModule: Neura,
+    artifactResolver,
+    provider: connection.provider,
+    ...(journal === undefined ? {} : { deploymentDir: journal }),
+    deploymentParameters: {
+      Neura: {
+        currency: settings.currency,
+        unbondingSeconds: settings.unbondingSeconds,
+        declineWindowSeconds: settings.declineSeconds,
+        admin: settings.admin,
+        treasury: settings.treasury,
+        feeBps: settings.feeBps,
+      },
+    },
+    accounts: [deployer],
+    config: journal === undefined ? { requiredConfirmations: 1, blockPollingInterval: 50 } : {},
+  });
+  if (result.type !== DeploymentResultType.SUCCESSFUL_DEPLOYMENT) {
+    throw new NeuraError("deploy.failed", errorDeploymentResultToExceptionMessage(result), {
+      next: "Run the command again: it goes on where it stopped.",
+    });
+  }
+  const addressOf = (name: string): string => getAddress(result.contracts[`Neura#${name}`]?.address ?? "");
+  const contracts = {
+    KeyRegistry: addressOf("KeyRegistry"),
+    ProviderRegistry: addressOf("ProviderRegistry"),
+    TaskMarket: addressOf("TaskMarket"),
+  };
+  if (settings.admin !== deployer) {
+    const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, await signer());
+    if ((await registry.pendingOwner()) !== settings.admin) {
+      await (await registry.transferOwnership(settings.admin)).wait();
+    }
+  }
+  // A run that goes on where another one stopped finds the first block in the journal.
+  const hashes =
+    journal === undefined
+      ? []
+      : (await listTransactions(journal, artifactResolver)).map(({ txHash }) => txHash);
+  const receipts = await Promise.all(hashes.map((hash) => provider.getTransactionReceipt(hash)));
+  const block = Math.min(blockBefore, ...receipts.flatMap((receipt) => receipt?.blockNumber ?? []));
+  return { schema: "neura/deployment/1", chainId: Number(chainId), block, contracts, currency };
+}
+
+/** The recorded deployment if it is on this chain. */
+async function knownDeployment(context: Context): Promise<Deployment | undefined> {
+  try {
+    return await loadDeployment({ provider: context.provider, environment: context.environment });
+  } catch (error) {
+    if (isNeuraError(error, "deployment.missing")) return undefined;
+    if (!isNeuraError(error, "deployment.no-code")) throw error;
+    context.out.note(
+      "The recorded contracts are not on this chain, which was started anew: deploying again.",
+    );
+    return undefined;
+  }
+}
+
+/** Moves a journal away that must not be gone on with: of a chain that was started anew, or at `--fresh`. */
+async function setAside(journal: string, fresh: boolean, { provider, out }: Context): Promise<void> {
+  const text = await readFile(`${journal}/deployed_addresses.json`, "utf8").catch(() => "{}");
+  const addresses = text.match(/0x[0-9a-fA-F]{40}/g) ?? [];
+  const codes = await Promise.all(addresses.map((address) => provider.getCode(address)));
+  if (addresses.length === 0 || (!fresh && !codes.includes("0x"))) return;
+  const aside = `${journal}.${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
+  await rename(journal, aside);
+  out.note(`The journal of the earlier deployment is now ${aside}`);
+}
+
+async function readSettings(
+  { contracts }: Deployment,
+  { provider }: Context,
+): Promise<Settings & { linked: boolean }> {
+  const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, provider);
+  const market = TaskMarket__factory.connect(contracts.TaskMarket, provider);
+  const keys = KeyRegistry__factory.connect(contracts.KeyRegistry, provider);
+  const [currency, ofRegistry, unbonding, effectiveAt, of, decline, admin, treasury, fee] = await Promise.all(
+    [
+      market.currency(),
+      registry.currency(),
+      registry.unbondingPeriod(),
+      registry.marketEffectiveAt(contracts.TaskMarket),
+      market.registry(),
+      market.declineWindow(),
+      market.owner(),
+      market.treasury(),
+      market.feeBps(),
+      keys.latestEpoch(ZeroAddress),
+    ],
+  );
+  return {
+    currency,
+    admin,
+    treasury,
+    feeBps: Number(fee),
+    declineSeconds: Number(decline),
+    unbondingSeconds: Number(unbonding),
+    linked: of === contracts.ProviderRegistry && ofRegistry === currency && effectiveAt !== 0n,
+  };
+}
+
+function differencesOf(wanted: Settings, { linked, ...found }: Settings & { linked: boolean }): string[] {
+  const names = Object.keys(wanted) as (keyof Settings)[];
+  return [
+    ...names
+      .filter((name) => wanted[name] !== found[name])
+      .map((name) => `${name} ${found[name]} instead of ${wanted[name]}`),
+    ...(linked ? [] : ["a market that its registry does not know"]),
+  ];
+}
+
+async function currencyOf({ token, symbol }: DeployArguments, { provider }: Context): Promise<CurrencyInfo> {
+  if (token === undefined) return { address: ZeroAddress, symbol, decimals: 18 };
+  const address = account("token", token);
+  const metadata = IERC20Metadata__factory.connect(address, provider);
+  try {
+    return { address, symbol: await metadata.symbol(), decimals: Number(await metadata.decimals()) };
+  } catch (cause) {
+    throw new NeuraError(
+      "deploy.no-token",
+      `At ${address} there is no ERC-20 token with symbol and decimals.`,
+      {
+        next: "Correct --token, or choose its network with --network.",
+        cause,
+      },
+    );
+  }
+}
+
+async function assertFunds({ provider }: Context, address: string, { symbol }: CurrencyInfo): Promise<void> {
+  const { maxFeePerGas, gasPrice } = await provider.getFeeData();
+  const neededWei = DEPLOY_GAS * (maxFeePerGas ?? gasPrice ?? 0n);
+  const balanceWei = await provider.getBalance(address);
+  if (balanceWei >= neededWei) return;
+  const coin = { symbol, decimals: 18 };
+  throw new NeuraError(
+    "wallet.insufficient-funds",
+    `Deploying takes about ${formatAmount(neededWei, coin)} of gas; ${address} has ${formatAmount(balanceWei, coin)}.`,
+    {
+      next: `Send ${formatAmount(neededWei - balanceWei, coin)} to ${address} and run the command again.`,
+      details: { neededWei, balanceWei, address },
+    },
+  );
+}
+
+function account(name: string, value: string): string {
+  if (isAddress(value)) return getAddress(value);
+  throw new NeuraError("usage.address", `The ${name} ${JSON.stringify(value)} is not an address.`);
+}
+
+function report({
+  deployment,
+  settings,
+  path,
+  sent,
+}: {
+  deployment: Deployment;
+  settings: Settings;
+  path: string;
+  sent: boolean;
+}) {
+  const { contracts, block, currency, chainId } = deployment;
+  return {
+    data: { chainId, block, contracts, currency, settings, record: path, sent },
+    text: fields([
+      ...Object.entries(contracts),
+      ["Block", block],
+      ["Currency", currency.symbol],
+      ["Fee", `${settings.feeBps} bps to ${settings.treasury}`],
+      ["Record", path],
+    ]),
+  };
+}
