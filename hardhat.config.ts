@@ -13,7 +13,6 @@ export default defineConfig({
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),
-    npmFilesToBuild: ["@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol"],
     settings: { evmVersion: "cancun", viaIR: true, optimizer: { enabled: true, runs: 20_000 } },
   },
   paths: {

@@ -9,6 +9,7 @@ import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
 import { formatAmount } from "../../src/amount.ts";
+import { Erc20 } from "../../src/chain/erc20.ts";
 import {
   type CurrencyInfo,
   type Deployment,
@@ -18,12 +19,7 @@ import {
   writeDeployment,
 } from "../../src/deployment.ts";
 import { isNeuraError, NeuraError } from "../../src/errors.ts";
-import {
-  IERC20Metadata__factory,
-  KeyRegistry__factory,
-  ProviderRegistry__factory,
-  TaskMarket__factory,
-} from "../../types/index.ts";
+import { KeyRegistry__factory, ProviderRegistry__factory, TaskMarket__factory } from "../../types/index.ts";
 import { action, type Context } from "../context.ts";
 import { fields } from "../output.ts";
 
@@ -230,9 +226,9 @@ function differencesOf(wanted: Settings, { linked, ...found }: Settings & { link
 async function currencyOf({ token, symbol }: DeployArguments, { provider }: Context): Promise<CurrencyInfo> {
   if (token === undefined) return { address: ZeroAddress, symbol, decimals: 18 };
   const address = account("token", token);
-  const metadata = IERC20Metadata__factory.connect(address, provider);
+  const erc20 = new Erc20(address, provider);
   try {
-    return { address, symbol: await metadata.symbol(), decimals: Number(await metadata.decimals()) };
+    return { address, symbol: await erc20.symbol(), decimals: await erc20.decimals() };
   } catch (cause) {
     throw new NeuraError(
       "deploy.no-token",
