@@ -4,13 +4,6 @@ pragma solidity 0.8.37;
 /// @notice The cheatcodes that the tests use, of those that the test runner knows.
 /// @dev https://getfoundry.sh/reference/cheatcodes/overview
 interface Vm {
-    struct Wallet {
-        address addr;
-        uint256 publicKeyX;
-        uint256 publicKeyY;
-        uint256 privateKey;
-    }
-
     // ---- Chain ----
 
     function warp(uint256 timestamp) external;
@@ -24,7 +17,7 @@ interface Vm {
     /// @notice The next call comes from `sender`.
     function prank(address sender) external;
 
-    function createWallet(uint256 privateKey) external returns (Wallet memory);
+    function addr(uint256 privateKey) external pure returns (address);
 
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
 
