@@ -294,10 +294,10 @@ class GatewayServer {
   async #postChunk(request: http.IncomingMessage): Promise<Reply> {
     const text = await readBody(request, MAX_CHUNK_REQUEST_BYTES);
     if (text === undefined) return reply(413, "Payload too large");
-    const value = parseJson(text);
+    const { chunk, rest: value } = parseChunkRequest(text);
     if (!isRecord(value)) return failed(400, "invalid_json");
-    const { data_root: dataRoot, data_path: path, chunk } = value;
-    if (typeof dataRoot !== "string" || typeof path !== "string" || typeof chunk !== "string") {
+    const { data_root: dataRoot, data_path: path } = value;
+    if (typeof dataRoot !== "string" || typeof path !== "string" || chunk === undefined) {
       return failed(400, "invalid_json");
     }
     const sizeBytes = numberOf(value["data_size"]);
@@ -396,6 +396,15 @@ function json(value: unknown): Reply {
 
 function failed(status: number, error: string): Reply {
   return { status, body: JSON.stringify({ error }), type: "application/json" };
+}
+
+/** Takes the chunk out before the rest is parsed as JSON, which took a third of the time of a large upload. */
+function parseChunkRequest(text: string): { chunk: string | undefined; rest: unknown } {
+  const key = /"chunk"\s*:\s*"/.exec(text);
+  if (key === null) return { chunk: undefined, rest: parseJson(text) };
+  const start = key.index + key[0].length;
+  const end = text.indexOf('"', start);
+  return { chunk: text.slice(start, end), rest: parseJson(text.slice(0, start) + text.slice(end)) };
 }
 
 function parseJson(text: string): unknown {
