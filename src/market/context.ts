@@ -1,0 +1,180 @@
+import { type ContractRunner, isError, type Provider, type Signer } from "ethers";
+
+import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
+import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
+import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
+import type { IKeyRegistry } from "../../types/interfaces/IKeyRegistry.ts";
+import type { TaskMarket } from "../../types/market/TaskMarket.ts";
+import type { ProviderRegistry } from "../../types/registry/ProviderRegistry.ts";
+import type { Deployment } from "../deployment.ts";
+import { NeuraError } from "../errors.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { MarketDomain } from "./terms.ts";
+
+/** The contracts of a deployment, typed. */
+export interface Contracts {
+  readonly market: TaskMarket;
+  readonly registry: ProviderRegistry;
+  readonly keys: IKeyRegistry;
+}
+
+/** The storage of a reference, or the default one; `write`: with the key that pays for uploads. */
+export type OpenStorage = (options: { reference?: string; write?: boolean }) => Storage | Promise<Storage>;
+
+export interface MarketOptions {
+  /** Reads need a provider, whatever costs money a signer that is connected to one. */
+  runner: Signer | Provider;
+  deployment: Deployment;
+  storage: OpenStorage;
+  /** Folder of keys and of what belongs to tasks: `NEURA_HOME`. */
+  home: string;
+}
+
+/** What every function of the market works with. */
+export interface MarketContext {
+  readonly provider: Provider;
+  readonly signer: Signer | undefined;
+  readonly deployment: Deployment;
+  readonly contracts: Contracts;
+  readonly domain: MarketDomain;
+  readonly storage: OpenStorage;
+  readonly home: string;
+}
+
+/** The typed contracts of a deployment. */
+export function connectContracts({ contracts }: Deployment, runner: ContractRunner): Contracts {
+  return {
+    market: TaskMarket__factory.connect(contracts.TaskMarket, runner),
+    registry: ProviderRegistry__factory.connect(contracts.ProviderRegistry, runner),
+    keys: IKeyRegistry__factory.connect(contracts.KeyRegistry, runner),
+  };
+}
+
+/** Error: `market.no-provider` for a signer that is not connected. */
+export function openMarket({ runner, deployment, storage, home }: MarketOptions): MarketContext {
+  const { provider } = runner;
+  if (provider === null) {
+    throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
+      next: "Connect it: signer.connect(provider).",
+    });
+  }
+  return {
+    provider,
+    signer: isSigner(runner) ? runner : undefined,
+    deployment,
+    contracts: connectContracts(deployment, runner),
+    domain: { chainId: BigInt(deployment.chainId), market: deployment.contracts.TaskMarket },
+    storage,
+    home,
+  };
+}
+
+/** The signer, for what costs money. Error: `market.read-only`. */
+export function requireSigner({ signer }: MarketContext): Signer {
+  if (signer === undefined) {
+    throw new NeuraError(
+      "market.read-only",
+      "This needs an account that pays and signs, and there is none.",
+      {
+        next: "Set NEURA_PRIVATE_KEY in the environment or in Hardhat's keystore.",
+      },
+    );
+  }
+  return signer;
+}
+
+/** The time of the chain's newest block [Unix s]: what contracts compare deadlines with. */
+export async function chainTime(provider: Provider): Promise<number> {
+  const block = await provider.getBlock("latest");
+  if (block === null) throw new NeuraError("chain.unavailable", "The chain has no newest block.");
+  return block.timestamp;
+}
+
+function isSigner(runner: Signer | Provider): runner is Signer {
+  return "getAddress" in runner;
+}
+
+// ---- What contracts refuse ----
+
+const INTERFACES = [
+  TaskMarket__factory.createInterface(),
+  ProviderRegistry__factory.createInterface(),
+  IKeyRegistry__factory.createInterface(),
+];
+
+/** What is worth saying beyond the name and the values of a contract's error. */
+const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
+  TaskMarket_TaskExists: {
+    code: "task.exists",
+    next: "It was submitted and paid for already: see `task status`.",
+  },
+  TaskMarket_WrongStatus: { code: "task.wrong-status", next: "See `task status` for what can be done now." },
+  TaskMarket_NotOwner: { code: "task.not-owner", next: "Use the account that submitted the task." },
+  TaskMarket_NotProvider: {
+    code: "task.not-provider",
+    next: "Use the provider's or its operator's account.",
+  },
+  TaskMarket_TooLate: { code: "task.too-late", next: "See `task status` for what can be done now." },
+  TaskMarket_TooEarly: { code: "task.too-early", next: "Wait until then: see `task status`." },
+  Escrow_InsufficientBalance: { code: "wallet.insufficient-funds", next: "Deposit into the market first." },
+  Escrow_NotDelegate: { code: "wallet.not-delegate", next: "Ask the owner for a delegation." },
+  Escrow_DelegationExpired: { code: "wallet.delegation", next: "Ask the owner for a new delegation." },
+  Escrow_DelegationLimit: { code: "wallet.delegation", next: "Ask the owner for a higher limit." },
+  Escrow_DelegationScope: {
+    code: "wallet.delegation",
+    next: "Ask the owner for a delegation that covers this.",
+  },
+};
+
+/**
+ * The error of a call to a contract, in words: what the contract refused and with which values. Anything else is
+ * given back as it is.
+ */
+export function explainRefusal(error: unknown): unknown {
+  const data = revertDataOf(error);
+  if (data === undefined) return error;
+  for (const contract of INTERFACES) {
+    const refusal = contract.parseError(data);
+    if (refusal === null) continue;
+    const values = refusal.fragment.inputs.map(
+      ({ name }, index) => [name, String(refusal.args[index])] as const,
+    );
+    const { code, next } = REFUSALS[refusal.name] ?? { code: "chain.reverted", next: undefined };
+    return new NeuraError(
+      code,
+      `The contract refuses: ${refusal.name}(${values.map((pair) => pair.join(" ")).join(", ")}).`,
+      {
+        cause: error,
+        details: { error: refusal.name, ...Object.fromEntries(values) },
+        ...(next === undefined ? {} : { next }),
+      },
+    );
+  }
+  return error;
+}
+
+/** Waits for a call to a contract; its refusal is thrown in words. */
+export async function asking<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw explainRefusal(error);
+  }
+}
+
+/** The data that a call reverted with; it lies at different depths with different nodes. */
+function revertDataOf(error: unknown): string | undefined {
+  if (isError(error, "CALL_EXCEPTION") && error.data !== null) return error.data;
+  for (let value = error, depth = 0; typeof value === "object" && value !== null && depth < 4; depth++) {
+    const { data, cause, error: inner, info }: Record<string, unknown> = { cause: undefined, ...pick(value) };
+    if (typeof data === "string" && /^0x[0-9a-f]{8}/i.test(data)) return data;
+    value = (typeof data === "object" ? data : undefined) ?? info ?? inner ?? cause;
+  }
+  return undefined;
+}
+
+function pick(value: object): Record<string, unknown> {
+  return Object.fromEntries(
+    ["data", "cause", "error", "info"].map((name) => [name, Reflect.get(value, name) as unknown]),
+  );
+}
