@@ -1,0 +1,85 @@
+/**
+ * The process in which an application works: started by the supervisor, within the sandbox, with the URL of the
+ * module that holds the applications.
+ *
+ *     application-main.ts file:///…/applications/registry.ts
+ */
+import { once } from "node:events";
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { isNeuraError, messageOf } from "../../errors.ts";
+import type { Application } from "../applications/application.ts";
+import { REPORT_FD } from "./report.ts";
+import type { Final, Report, Work } from "./report.ts";
+import type { RunUsage } from "./runner.ts";
+
+/** How long the application has to end by itself before the process ends with it, should nobody else do that [ms]. */
+const GRACE = 3000;
+/** Progress is told no more often than this [ms]. */
+const PROGRESS_INTERVAL = 50;
+
+const stopped = new AbortController();
+const orders = createInterface({ input: process.stdin });
+orders.once("close", () => {
+  stopped.abort(new Error("The run was stopped."));
+  setTimeout(() => process.exit(1), GRACE).unref();
+});
+const [line] = (await once(orders, "line")) as [string];
+
+process.on("uncaughtException", (error) => end(failure(error)));
+
+try {
+  end(await run(JSON.parse(line) as Work, process.argv[2] ?? ""));
+} catch (error) {
+  end(failure(error));
+}
+
+async function run({ manifest, directory }: Work, modulePath: string): Promise<Final> {
+  const { applications } = (await import(modulePath)) as { applications: ReadonlyMap<string, Application> };
+  const application = applications.get(manifest.application);
+  if (!application) throw new Error(`There is no application ${manifest.application}.`);
+  application.check(manifest);
+  report({ type: "running" });
+  let told = -Infinity;
+  const summary = await application.run({
+    manifest,
+    inputDirectory: join(directory, "input"),
+    outputDirectory: join(directory, "output"),
+    signal: stopped.signal,
+    log: (line) => process.stdout.write(`${line}\n`),
+    progress: (done, total) => {
+      const now = performance.now();
+      if (now - told < PROGRESS_INTERVAL && done !== total) return;
+      told = now;
+      report({ type: "progress", done, total });
+    },
+  });
+  return { type: "completed", summary, usage: usage() };
+}
+
+function failure(error: unknown): Final {
+  if (isNeuraError(error, "application.bad-input"))
+    return {
+      type: "bad-input",
+      message: error.next ? `${error.message} ${error.next}` : error.message,
+      usage: usage(),
+    };
+  console.error(error);
+  return { type: "fault", message: messageOf(error), usage: usage() };
+}
+
+function usage(): RunUsage {
+  const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+  return { peakRssBytes: maxRSS * 1024, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 };
+}
+
+function end(final: Final): never {
+  report(final);
+  process.exit(final.type === "completed" ? 0 : 1);
+}
+
+function report(message: Report): void {
+  const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+  for (let sent = 0; sent < bytes.length;) sent += writeSync(REPORT_FD, bytes, sent);
+}

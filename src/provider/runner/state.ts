@@ -1,0 +1,108 @@
+import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Limits, Manifest } from "../../manifest.ts";
+import type { ProcessIdentity } from "./processes.ts";
+import type { RunOutcome, RunProgress } from "./runner.ts";
+
+/** The supervisor ends with this code where the folder has another supervisor already. */
+export const CLAIMED_EXIT_CODE = 3;
+
+/** What the runner tells the supervisor. */
+export interface Order {
+  readonly manifest: Manifest;
+  readonly limits: Limits;
+  /** Starts the application, within its sandbox. */
+  readonly command: readonly string[];
+  readonly signalsAsExitCodes: boolean;
+  /** Of the application's log [bytes]. */
+  readonly logBytes: number;
+}
+
+/** The files below `run/`, each with its content; whoever adopts the run knows nothing but these. */
+interface Files {
+  "order.json": Order;
+  /** Who supervises; its existence is the claim to the folder. */
+  "supervisor.json": ProcessIdentity;
+  /** The process that leads the application's group and session; written before the application gets its work. */
+  "application.json": ProcessIdentity;
+  "progress.json": RunProgress;
+  "stop.json": { readonly reason: string };
+  /** The last one. */
+  "outcome.json": RunOutcome;
+}
+
+/** The state of one run on disk. Readers see a whole file or none. */
+export class RunState {
+  /** The task's folder. */
+  readonly directory: string;
+  /** Where the state is. */
+  readonly path: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+    this.path = join(directory, "run");
+  }
+
+  /** Makes the folders of a run. */
+  async prepare(): Promise<void> {
+    for (const folder of ["run", "output", "logs", "tmp"])
+      await mkdir(join(this.directory, folder), { recursive: true, mode: 0o700 });
+  }
+
+  async read<N extends keyof Files>(name: N): Promise<Files[N] | undefined> {
+    try {
+      // The one place where these files are decoded; only this module writes them, and no run can reach them.
+      return JSON.parse(await readFile(join(this.path, name), "utf8")) as Files[N];
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  /** @param options.durable whether it must survive a power cut */
+  async write<N extends keyof Files>(
+    name: N,
+    content: Files[N],
+    options: { durable: boolean } = { durable: true },
+  ): Promise<void> {
+    const temporary = await this.#writeTemporary(name, content, options.durable);
+    await rename(temporary, join(this.path, name));
+    if (options.durable) await this.#sync();
+  }
+
+  /** Like {@link write}, but only the first one succeeds. */
+  async claim(supervisor: ProcessIdentity): Promise<boolean> {
+    const temporary = await this.#writeTemporary("supervisor.json", supervisor, true);
+    try {
+      await link(temporary, join(this.path, "supervisor.json"));
+      await this.#sync();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+      throw error;
+    } finally {
+      await rm(temporary);
+    }
+  }
+
+  async #writeTemporary(name: string, content: unknown, durable: boolean): Promise<string> {
+    const path = join(this.path, `${name}.${process.pid}`);
+    const file = await open(path, "w", 0o600);
+    try {
+      await file.writeFile(JSON.stringify(content));
+      if (durable) await file.sync();
+    } finally {
+      await file.close();
+    }
+    return path;
+  }
+
+  async #sync(): Promise<void> {
+    const folder = await open(this.path);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+}
