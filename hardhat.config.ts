@@ -2,14 +2,16 @@ import { createRequire } from "node:module";
 import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
 
+import { accountTasks } from "./tasks/account.ts";
 import { deployTasks } from "./tasks/deploy.ts";
+import { walletTasks } from "./tasks/wallet.ts";
 
 const require = createRequire(import.meta.url);
 const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
   plugins: [toolbox],
-  tasks: [...deployTasks],
+  tasks: [...accountTasks, ...deployTasks, ...walletTasks],
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { getAddress, getBytes, hexlify } from "ethers";
+import { getAddress, getBytes, hexlify, isAddress } from "ethers";
 
 import { type KeyPair, publicKeyOf } from "./envelope/index.ts";
 import { isNeuraError, NeuraError } from "./errors.ts";
@@ -31,11 +31,15 @@ export function keyDirectory(home: string, account: string): string {
   return join(home, "keys", getAddress(account));
 }
 
-/** Writes a new key to its own file; an existing file is never touched. */
-export async function saveKey(home: string, account: string, keys: KeyPair): Promise<StoredKey> {
+/** Writes a key to a file of its own; an existing file is never touched. `createdAt`: ISO 8601, now by default. */
+export async function saveKey(
+  home: string,
+  account: string,
+  keys: KeyPair,
+  createdAt = new Date().toISOString(),
+): Promise<StoredKey> {
   const directory = keyDirectory(home, account);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const createdAt = new Date().toISOString();
   const path = join(directory, `${createdAt.replaceAll(/[:.]/g, "-")}.json`);
   const file = await open(path, "wx", 0o600);
   try {
@@ -55,14 +59,15 @@ export async function saveKey(home: string, account: string, keys: KeyPair): Pro
   return { ...keys, account: getAddress(account), createdAt, path };
 }
 
+/** The accounts that have keys on this machine. */
+export async function listAccounts(home: string): Promise<string[]> {
+  return (await namesIn(join(home, "keys"))).filter((name) => isAddress(name));
+}
+
 /** All keys of an account on this machine, oldest first. Error: `keystore.invalid`. */
 export async function listKeys(home: string, account: string): Promise<StoredKey[]> {
   const directory = keyDirectory(home, account);
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw error;
-  });
-  const files = names.filter((name) => name.endsWith(".json")).toSorted();
+  const files = (await namesIn(directory)).filter((name) => name.endsWith(".json")).toSorted();
   return await Promise.all(files.map((name) => readKey(join(directory, name))));
 }
 
@@ -76,7 +81,7 @@ export async function findKey(
   return keys.find((key) => hexlify(key.publicKey) === publicKey.toLowerCase());
 }
 
-/** Reads one key file, a backup too. Error: `keystore.invalid`. */
+/** Reads one key file. Error: `keystore.invalid`. */
 export async function readKey(path: string): Promise<StoredKey> {
   const text = await readFile(path, "utf8");
   try {
@@ -91,6 +96,13 @@ export async function readKey(path: string): Promise<StoredKey> {
     // The cause is left out: its message may hold the key.
     throw isNeuraError(error, "keystore.invalid") ? error : invalid(path);
   }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  });
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

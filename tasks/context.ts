@@ -104,6 +104,17 @@ export function publicUrl(url: string): string {
   return pathname + search === "/" ? origin : `${origin}/…`;
 }
 
+type Action<Arguments, Given> = (
+  taskArguments: Arguments & { json: boolean },
+  given: Given,
+  hre: HardhatRuntimeEnvironment,
+) => Promise<CommandResult>;
+
+type HardhatAction<Arguments> = (
+  taskArguments: Arguments & { json: boolean },
+  hre: HardhatRuntimeEnvironment,
+) => Promise<void>;
+
 /**
  * Wraps what a command does as a Hardhat action: connects, prints the result or the error in the form that is asked
  * for, sets the exit code, and aborts the signal at Ctrl-C (a second one ends the process at once).
@@ -116,24 +127,36 @@ export function publicUrl(url: string): string {
  */
 export function action<Arguments extends object>(
   schema: string,
-  run: (
-    taskArguments: Arguments & { json: boolean },
-    context: Context,
-    hre: HardhatRuntimeEnvironment,
-  ) => Promise<CommandResult>,
-): (taskArguments: Arguments & { json: boolean }, hre: HardhatRuntimeEnvironment) => Promise<void> {
+  run: Action<Arguments, Context>,
+): HardhatAction<Arguments> {
+  return offlineAction(schema, async (taskArguments: Arguments & { json: boolean }, { out, signal }, hre) => {
+    const context = await openContext(hre, { out, signal });
+    try {
+      return await run(taskArguments, context, hre);
+    } finally {
+      context.provider.destroy();
+    }
+  });
+}
+
+/** As {@link action}, for a command that needs no chain. */
+export function offlineAction<Arguments extends object>(
+  schema: string,
+  run: Action<Arguments, Pick<Context, "out" | "signal" | "home" | "environment">>,
+): HardhatAction<Arguments> {
   return async (taskArguments, hre) => {
     const out = new Output({ json: taskArguments.json });
     const interruption = new AbortController();
+    const { signal } = interruption;
     const interrupt = () => {
-      if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+      if (signal.aborted) process.exit(EXIT.interrupted);
       interruption.abort(new NeuraError("interrupted", "Interrupted."));
     };
     process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-    let context: Context | undefined;
+    const environment = process.env;
     try {
-      context = await openContext(hre, { out, signal: interruption.signal });
-      const result = await run(taskArguments, context, hre);
+      const given = { out, signal, environment, home: homeDirectory(environment) };
+      const result = await run(taskArguments, given, hre);
       out.result(schema, result);
       process.exitCode = result.exitCode ?? EXIT.done;
     } catch (thrown) {
@@ -141,7 +164,6 @@ export function action<Arguments extends object>(
       out.error(schema, error);
       process.exitCode = exitCodeOf(error);
     } finally {
-      context?.provider.destroy();
       process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     }
   };

@@ -1,19 +1,14 @@
 import { task } from "hardhat/config";
 import { ArgumentType } from "hardhat/types/arguments";
 
-import { JSON_FLAG } from "./options.ts";
+import { JSON_FLAG, optional } from "./options.ts";
 
 export const deployTasks = [
   task(
     "deploy",
     "Put the contracts on a chain and record them in deployments/, for example: deploy --network neura --fee-bps 250",
   )
-    .addOption({
-      name: "token",
-      description: "The ERC-20 that tasks are paid in (default: the chain's native coin)",
-      type: ArgumentType.STRING_WITHOUT_DEFAULT,
-      defaultValue: undefined,
-    })
+    .addOption(optional("token", "The ERC-20 that tasks are paid in (default: the chain's native coin)"))
     .addOption({ name: "symbol", description: "Symbol of the native coin", defaultValue: "ANKR" })
     .addOption({
       name: "feeBps",
@@ -21,18 +16,10 @@ export const deployTasks = [
       type: ArgumentType.INT,
       defaultValue: 250,
     })
-    .addOption({
-      name: "treasury",
-      description: "Account that the fees go to (default: the deployer)",
-      type: ArgumentType.STRING_WITHOUT_DEFAULT,
-      defaultValue: undefined,
-    })
-    .addOption({
-      name: "admin",
-      description: "Who may schedule fees and authorise further markets (default: the deployer)",
-      type: ArgumentType.STRING_WITHOUT_DEFAULT,
-      defaultValue: undefined,
-    })
+    .addOption(optional("treasury", "Account that the fees go to (default: the deployer)"))
+    .addOption(
+      optional("admin", "Who may schedule fees and authorise further markets (default: the deployer)"),
+    )
     .addOption({
       name: "declineSeconds",
       description: "How long a task can be declined after it was accepted [s]",

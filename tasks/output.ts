@@ -1,4 +1,5 @@
 import { isNeuraError, messageOf, NeuraError } from "../src/errors.ts";
+import { explainRefusal } from "../src/market/context.ts";
 
 /** What scripts read from a command's exit code. */
 export const EXIT = { done: 0, failed: 1, wrongUse: 2, timedOut: 3, noResult: 4, interrupted: 130 } as const;
@@ -80,9 +81,10 @@ export function exitCodeOf({ code }: NeuraError): ExitCode {
 }
 
 /** Anything thrown, as the library's error. */
-export function toNeuraError(error: unknown): NeuraError {
+export function toNeuraError(thrown: unknown): NeuraError {
+  const error = explainRefusal(thrown);
   if (isNeuraError(error)) return error;
-  const { code, shortMessage, formattedMessage, info } = errorFields(error);
+  const { code, shortMessage, formattedMessage } = errorFields(error);
   if (code === "INSUFFICIENT_FUNDS") {
     return new NeuraError(
       "wallet.insufficient-funds",
@@ -103,32 +105,13 @@ export function toNeuraError(error: unknown): NeuraError {
       },
     );
   }
-  if (code === "CALL_EXCEPTION") {
-    return new NeuraError(
-      "chain.reverted",
-      `The contract refused: ${revertOf(error) ?? shortMessage ?? info}.`,
-      {
-        cause: error,
-      },
-    );
-  }
   return new NeuraError("unexpected", formattedMessage ?? shortMessage ?? messageOf(error), { cause: error });
-}
-
-/** `Name(arg, …)` of the custom error that ethers decoded. */
-function revertOf(error: unknown): string | undefined {
-  const revert = errorFields(error).revert;
-  if (typeof revert !== "object" || revert === null || !("name" in revert) || !("args" in revert))
-    return undefined;
-  return `${String(revert.name)}(${Array.isArray(revert.args) ? revert.args.map(String).join(", ") : ""})`;
 }
 
 interface ErrorFields {
   code?: string;
   shortMessage?: string;
   formattedMessage?: string;
-  info?: string;
-  revert?: unknown;
 }
 
 function errorFields(error: unknown): ErrorFields {
@@ -141,7 +124,5 @@ function errorFields(error: unknown): ErrorFields {
     ...text("code"),
     ...text("shortMessage"),
     ...text("formattedMessage"),
-    ...text("info"),
-    ...("revert" in error ? { revert: error.revert } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile } from "node:fs/promises";
+import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { Secret } from "../secret.ts";
@@ -14,16 +14,19 @@ export async function loadArweaveKey(path: string): Promise<{ key: Secret<Arweav
   if (existing !== undefined) return { key: parseArweaveKey(new Secret(existing)) };
   const key = await createArweaveKey();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await unlessCode("EEXIST", open(path, "wx", 0o600));
-  // Another command was faster: its wallet counts.
-  if (file === undefined) return await loadArweaveKey(path);
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, `${JSON.stringify(key.reveal())}\n`, { mode: 0o600, flush: true });
   try {
-    await file.writeFile(`${JSON.stringify(key.reveal())}\n`);
-    await file.sync();
+    // A link never replaces a file: where another command was faster, its wallet counts.
+    const won =
+      (await unlessCode(
+        "EEXIST",
+        link(partial, path).then(() => true),
+      )) ?? false;
+    return won ? { key, created: addressOf(key.reveal().n) } : await loadArweaveKey(path);
   } finally {
-    await file.close();
+    await unlink(partial);
   }
-  return { key, created: addressOf(key.reveal().n) };
 }
 
 async function unlessCode<T>(code: string, work: Promise<T>): Promise<T | undefined> {

@@ -4,7 +4,7 @@ import {
   HardhatArtifactResolver,
 } from "@nomicfoundation/hardhat-ignition/helpers";
 import { deploy as ignite, DeploymentResultType, listTransactions } from "@nomicfoundation/ignition-core";
-import { getAddress, isAddress, ZeroAddress } from "ethers";
+import { getAddress, ZeroAddress } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
@@ -20,6 +20,7 @@ import {
 } from "../../src/deployment.ts";
 import { isNeuraError, NeuraError } from "../../src/errors.ts";
 import { KeyRegistry__factory, ProviderRegistry__factory, TaskMarket__factory } from "../../types/index.ts";
+import { parseAddress } from "../address.ts";
 import { action, type Context } from "../context.ts";
 import { fields } from "../output.ts";
 
@@ -57,8 +58,8 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
   const currency = await currencyOf(args, context);
   const settings: Settings = {
     currency: currency.address,
-    admin: account("admin", args.admin ?? signer.address),
-    treasury: account("treasury", args.treasury ?? signer.address),
+    admin: parseAddress(args.admin ?? signer.address, "admin"),
+    treasury: parseAddress(args.treasury ?? signer.address, "treasury"),
     feeBps: args.feeBps,
     declineSeconds: args.declineSeconds,
     unbondingSeconds: args.unbondingDays * DAY_SECONDS,
@@ -225,7 +226,7 @@ function differencesOf(wanted: Settings, { linked, ...found }: Settings & { link
 
 async function currencyOf({ token, symbol }: DeployArguments, { provider }: Context): Promise<CurrencyInfo> {
   if (token === undefined) return { address: ZeroAddress, symbol, decimals: 18 };
-  const address = account("token", token);
+  const address = parseAddress(token, "token");
   const erc20 = new Erc20(address, provider);
   try {
     return { address, symbol: await erc20.symbol(), decimals: await erc20.decimals() };
@@ -255,11 +256,6 @@ async function assertFunds({ provider }: Context, address: string, { symbol }: C
       details: { neededWei, balanceWei, address },
     },
   );
-}
-
-function account(name: string, value: string): string {
-  if (isAddress(value)) return getAddress(value);
-  throw new NeuraError("usage.address", `The ${name} ${JSON.stringify(value)} is not an address.`);
 }
 
 function report({
