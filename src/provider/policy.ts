@@ -1,0 +1,315 @@
+import { getAddress, isAddress } from "ethers";
+
+import { messageOf, NeuraError } from "../errors.ts";
+import type { Manifest } from "../manifest.ts";
+import type { OutcomeName } from "../market/outcome.ts";
+import { missesOf, type Resources } from "../market/resources.ts";
+import { maximumCostWei, type Task } from "../market/terms.ts";
+
+/** What a provider takes and what it risks: the file `policy.json`. Every field may be left out of the file. */
+export interface Policy {
+  /** Owners that are served; without `allow`: all but those in `deny`. */
+  readonly owners: Choice;
+  /** Applications that are run. */
+  readonly applications: Choice;
+  /** Largest payload that is fetched [MiB]. */
+  readonly maxPayloadMiB: number;
+  /** Lowest price [wei per second]; without it, the registered rate. */
+  readonly minRateWei: bigint | undefined;
+  /** Whether a task must at least pay for the gas that it costs. */
+  readonly coverGas: boolean;
+  /** Most gas money for one transaction [wei]. */
+  readonly maxGasWei: bigint;
+  /** Tasks that run at the same time; without it, the registered slots. */
+  readonly slots: number | undefined;
+  /** Time kept for fetching, storing and delivering [s]. */
+  readonly marginSeconds: number;
+  /** How long a payload may be missing before the task is declined [s]: gateways can lag. */
+  readonly payloadWaitSeconds: number;
+  /** Whether refused tasks are declined on the chain, for which the provider pays gas, or left to expire. */
+  readonly decline: boolean;
+  /** From which price on how many blocks must follow a submission; the last one that applies counts. */
+  readonly confirmations: readonly { readonly fromWei: bigint; readonly blocks: number }[];
+  /** When a task is accepted before it is run, beyond those that may not end before `startBy`. */
+  readonly accept: {
+    readonly always: boolean;
+    /** Tasks that cost this or more [wei]; without it: no matter what they cost. */
+    readonly fromWei: bigint | undefined;
+    readonly withCollateral: boolean;
+  };
+  /** After so many faults of this machine in a row, nothing new is taken. */
+  readonly failAfter: number;
+  /** With less free disk, nothing new is taken [MiB]. */
+  readonly minFreeDiskMiB: number;
+  /** How long the folder of a task is kept after its end [s]. */
+  readonly keepSeconds: number;
+}
+
+export interface Choice {
+  readonly allow: readonly string[] | undefined;
+  readonly deny: readonly string[];
+}
+
+/** Why a task is not taken. */
+export interface Refusal {
+  readonly reason: OutcomeName;
+  readonly message: string;
+}
+
+export const DEFAULT_POLICY: Policy = {
+  owners: { allow: undefined, deny: [] },
+  applications: { allow: undefined, deny: [] },
+  maxPayloadMiB: 1024,
+  minRateWei: undefined,
+  coverGas: true,
+  maxGasWei: 10n ** 17n,
+  slots: undefined,
+  marginSeconds: 10,
+  payloadWaitSeconds: 120,
+  decline: true,
+  confirmations: [{ fromWei: 0n, blocks: 0 }],
+  accept: { always: false, fromWei: undefined, withCollateral: true },
+  failAfter: 3,
+  minFreeDiskMiB: 1024,
+  keepSeconds: 7 * 24 * 3600,
+};
+
+const SCHEMA = "neura/provider-policy/1";
+
+/**
+ * Reads a policy's file; what it leaves out is as in {@link DEFAULT_POLICY}.
+ * Error: `provider.bad-policy`, which names all faults at once.
+ */
+export function parsePolicy(text: string, source = "the policy"): Policy {
+  const faults: string[] = [];
+  const file = new Fields(parseJson(text, source), "", faults);
+  file.is("schema", SCHEMA);
+  const accept = file.object("accept");
+  const policy: Policy = {
+    owners: choice(file.object("owners"), (name) => (isAddress(name) ? getAddress(name) : undefined)),
+    applications: choice(file.object("applications"), (name) => name),
+    maxPayloadMiB: file.whole("maxPayloadMiB", { from: 1 }) ?? DEFAULT_POLICY.maxPayloadMiB,
+    minRateWei: file.amount("minRateWei"),
+    coverGas: file.truth("coverGas") ?? DEFAULT_POLICY.coverGas,
+    maxGasWei: file.amount("maxGasWei") ?? DEFAULT_POLICY.maxGasWei,
+    slots: file.whole("slots", { from: 1 }),
+    marginSeconds: file.whole("marginSeconds") ?? DEFAULT_POLICY.marginSeconds,
+    payloadWaitSeconds: file.whole("payloadWaitSeconds") ?? DEFAULT_POLICY.payloadWaitSeconds,
+    decline: file.truth("decline") ?? DEFAULT_POLICY.decline,
+    confirmations: confirmationsOf(file) ?? DEFAULT_POLICY.confirmations,
+    accept: {
+      always: accept.truth("always") ?? DEFAULT_POLICY.accept.always,
+      fromWei: accept.amount("fromWei"),
+      withCollateral: accept.truth("withCollateral") ?? DEFAULT_POLICY.accept.withCollateral,
+    },
+    failAfter: file.whole("failAfter", { from: 1 }) ?? DEFAULT_POLICY.failAfter,
+    minFreeDiskMiB: file.whole("minFreeDiskMiB") ?? DEFAULT_POLICY.minFreeDiskMiB,
+    keepSeconds: file.whole("keepSeconds") ?? DEFAULT_POLICY.keepSeconds,
+  };
+  accept.end();
+  file.end();
+  if (faults.length === 0) return policy;
+  throw new NeuraError(
+    "provider.bad-policy",
+    `${source} has ${faults.length} faults: ${faults.join("; ")}.`,
+    {
+      next: "Correct them all and start the node again; docs/provider.md describes every field.",
+    },
+  );
+}
+
+/** How many blocks must follow the submission of a task of this price. */
+export function confirmationsFor({ confirmations }: Policy, costWei: bigint): number {
+  return confirmations.findLast(({ fromWei }) => costWei >= fromWei)?.blocks ?? 0;
+}
+
+export interface Offer {
+  readonly shape: Resources;
+  readonly rateWei: bigint;
+  readonly slots: number;
+  readonly freeStakeWei: bigint;
+}
+
+/** Why the task's terms do not suit; nothing if they do. */
+export function judgeTerms(
+  { terms, work }: Task,
+  {
+    policy,
+    offer,
+    feeBps,
+    gasWei,
+  }: {
+    policy: Policy;
+    offer: Offer;
+    feeBps: number;
+    /** What taking and delivering it costs in gas; unknown where tasks are paid in a token. */
+    gasWei: bigint | undefined;
+  },
+): Refusal | undefined {
+  if (!isChosen(policy.owners, terms.owner)) {
+    return { reason: "PolicyRefused", message: `The owner ${terms.owner} is not served here.` };
+  }
+  const [miss] = missesOf(work.resources, offer.shape);
+  if (miss) {
+    const { field, needed, offered } = miss;
+    return { reason: "RequirementsUnmet", message: `It needs ${field} ${needed}; there is ${offered}.` };
+  }
+  if (terms.collateralWei > offer.freeStakeWei) {
+    const message = `It asks for ${terms.collateralWei} wei of collateral; ${offer.freeStakeWei} wei of stake are free.`;
+    return { reason: "RequirementsUnmet", message };
+  }
+  const rateWei = policy.minRateWei ?? offer.rateWei;
+  const seconds = BigInt(terms.price.metered ? 1 : terms.conditions.durationSeconds);
+  if (terms.price.amountWei < rateWei * seconds) {
+    const message = `It pays ${terms.price.amountWei} wei for ${seconds} s; the lowest price is ${rateWei} wei per second.`;
+    return { reason: "PriceTooLow", message };
+  }
+  const earnedWei = (maximumCostWei(terms) * BigInt(10_000 - feeBps)) / 10_000n;
+  if (policy.coverGas && gasWei !== undefined && earnedWei <= gasWei) {
+    const message = `It earns at most ${earnedWei} wei; its gas costs ${gasWei} wei.`;
+    return { reason: "PriceTooLow", message };
+  }
+  return undefined;
+}
+
+/** Why the work's description does not suit; nothing if it does. */
+export function judgeManifest(
+  manifest: Manifest,
+  { policy, offer, applications }: { policy: Policy; offer: Offer; applications: readonly string[] },
+): Refusal | undefined {
+  const { application, limits, needs = {} } = manifest;
+  if (!applications.includes(application)) {
+    const message = `There is no application ${application} here, only ${applications.join(", ")}.`;
+    return { reason: "RequirementsUnmet", message };
+  }
+  if (!isChosen(policy.applications, application)) {
+    return { reason: "PolicyRefused", message: `The application ${application} is not run here.` };
+  }
+  if (limits.ramMiB > offer.shape.ramMiB) {
+    const message = `It may use ${limits.ramMiB} MiB of memory; there are ${offer.shape.ramMiB} MiB.`;
+    return { reason: "RequirementsUnmet", message };
+  }
+  if (needs.cpuArchitecture !== undefined && needs.cpuArchitecture !== process.arch) {
+    const message = `It needs the architecture ${needs.cpuArchitecture}; this machine is ${process.arch}.`;
+    return { reason: "RequirementsUnmet", message };
+  }
+  return undefined;
+}
+
+function isChosen({ allow, deny }: Choice, name: string): boolean {
+  return !deny.includes(name) && (allow === undefined || allow.includes(name));
+}
+
+// ---- Reading ----
+
+function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new NeuraError("provider.bad-policy", `${source} is not JSON: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}
+
+function choice(fields: Fields, read: (name: string) => string | undefined): Choice {
+  const names = { allow: fields.names("allow", read), deny: fields.names("deny", read) ?? [] };
+  fields.end();
+  return names;
+}
+
+function confirmationsOf(file: Fields): Policy["confirmations"] | undefined {
+  const steps = file.objects("confirmations")?.map((each) => {
+    const step = { fromWei: each.amount("fromWei") ?? 0n, blocks: each.whole("blocks") ?? 0 };
+    each.end();
+    return step;
+  });
+  return steps?.toSorted((one, other) => (one.fromWei < other.fromWei ? -1 : 1));
+}
+
+/** The fields of one object; what is wrong with them is collected. */
+class Fields {
+  readonly #values: Map<string, unknown>;
+  readonly #where: string;
+  readonly #faults: string[];
+
+  constructor(value: unknown, where: string, faults: string[]) {
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    if (!isObject && value !== undefined) faults.push(`${where || "it"} is no object`);
+    this.#values = new Map(isObject ? Object.entries(value) : []);
+    this.#where = where;
+    this.#faults = faults;
+  }
+
+  is(name: string, wanted: string): void {
+    if (this.#take(name) !== wanted) this.#fault(name, `is not ${wanted}`);
+  }
+
+  truth(name: string): boolean | undefined {
+    const value = this.#take(name);
+    if (value === undefined || typeof value === "boolean") return value;
+    this.#fault(name, "is neither true nor false");
+    return undefined;
+  }
+
+  whole(name: string, { from = 0 } = {}): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= from)) {
+      return value;
+    }
+    this.#fault(name, `is no whole number from ${from}`);
+    return undefined;
+  }
+
+  /** Amounts are text, since JSON's numbers are not exact. */
+  amount(name: string): bigint | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    if (typeof value === "string" && /^\d{1,30}$/.test(value)) return BigInt(value);
+    this.#fault(name, 'is no amount in wei as text, such as "1000"');
+    return undefined;
+  }
+
+  names(name: string, read: (text: string) => string | undefined): string[] | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) return this.#fault(name, "is no list");
+    return value.flatMap((each: unknown) => {
+      const text = typeof each === "string" ? read(each) : undefined;
+      return text ?? this.#fault(name, `has ${JSON.stringify(each)}, which does not belong there`);
+    });
+  }
+
+  object(name: string): Fields {
+    return new Fields(this.#take(name), this.#path(name), this.#faults);
+  }
+
+  objects(name: string): Fields[] | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) return this.#fault(name, "is no list");
+    return value.map(
+      (each: unknown, index) => new Fields(each, `${this.#path(name)}[${index}]`, this.#faults),
+    );
+  }
+
+  /** Whatever has not been asked for is unknown. */
+  end(): void {
+    for (const name of this.#values.keys()) this.#fault(name, "is unknown");
+  }
+
+  #take(name: string): unknown {
+    const value = this.#values.get(name);
+    this.#values.delete(name);
+    return value;
+  }
+
+  #path(name: string): string {
+    return this.#where === "" ? name : `${this.#where}.${name}`;
+  }
+
+  #fault(name: string, what: string): never[] {
+    this.#faults.push(`${this.#path(name)} ${what}`);
+    return [];
+  }
+}
