@@ -571,7 +571,8 @@ describe("storage/arweave", function () {
       const storage = await storageAt([url]); // as a new process would
       const { uri } = await storage.put(data, { resume });
 
-      expect(offsets).to.have.length(20 - acknowledged.length);
+      // As a set: what the first attempt had under way may reach the proxy late.
+      expect(new Set(offsets).size).to.equal(20 - acknowledged.length);
       for (const min of acknowledged) expect(offsets).not.to.include(String(Number(min) + 256 * KiB - 1));
       expect([...ids]).to.deep.equal([uri.slice("ar://".length)]);
       gateway.mine();
