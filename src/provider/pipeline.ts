@@ -21,7 +21,7 @@ import type { NodeEvent } from "./log.ts";
 import { fetchPayload, type OpenedPayload, openPayload, readManifest } from "./payload.ts";
 import { judgeManifest, judgeTerms, type Policy, type Refusal } from "./policy.ts";
 import { sealResult } from "./result.ts";
-import type { RunKind, Runner, RunOutcome } from "./runner/runner.ts";
+import type { RunHandle, RunKind, Runner, RunOutcome } from "./runner/runner.ts";
 import type { Slots } from "./slots.ts";
 
 /** What all tasks of a node share. */
@@ -270,40 +270,50 @@ export class Pipeline {
             throw new Refused({ reason: "NoCapacity", message });
           });
     try {
-      if (state.status === Status.Funded && this.#mustAccept(entry, seconds)) {
-        await this.#accept(entry, signal);
-        state = await this.#live(entry, signal);
-      }
+      if (state.status === Status.Funded && this.#acceptsFirst(entry))
+        state = await this.#accept(entry, signal);
       if (running) this.#emit(entry, "adopted", {});
       const limits = { ...manifest.limits, seconds };
       const handle = running ?? (await runner.start({ directory, manifest, limits }));
       if (entry.step === "fetched") this.#advance(entry, "running", {}, { runner: runner.name, attempt });
       this.#parts.onStep?.("running", entry.task.id);
-      const outcome = await clock
-        .before(this.#lastSecond(entry, state) - CLOSING_SECONDS, signal, (late) =>
-          handle.wait({ signal: late }),
-        )
-        .catch(async (error: unknown) => {
-          // A node that stops leaves the work going; work that nobody will pay for is ended.
-          if (error instanceof TaskEnded || isNeuraError(error, "provider.late")) {
-            await handle.stop(messageOf(error));
-          }
-          throw error;
-        });
-      return this.#judgeRun(entry, outcome, attempt);
+      return this.#judgeRun(entry, await this.#outcomeOf(handle, entry, state, signal), attempt);
     } finally {
       leave();
     }
   }
 
-  /** Whether the task must be the provider's for sure before it is run. */
-  #mustAccept({ task }: Entry, seconds: number): boolean {
-    const { policy, clock } = this.#parts;
-    const { always, fromWei, withCollateral } = policy.accept;
-    const { conditions, collateralWei } = task.terms;
-    if (clock.now() + seconds + policy.marginSeconds > conditions.startBySeconds) return true;
-    if (always || (withCollateral && collateralWei > 0n)) return true;
+  /** Whether the task must be the provider's before it is run: until then the owner can take it back. */
+  #acceptsFirst({ task }: Entry): boolean {
+    const { always, fromWei, withCollateral } = this.#parts.policy.accept;
+    if (always || (withCollateral && task.terms.collateralWei > 0n)) return true;
     return fromWei !== undefined && maximumCostWei(task.terms) >= fromWei;
+  }
+
+  /** Waits for the run. What is short needs no acceptance; what is not is accepted while it runs. */
+  async #outcomeOf(
+    handle: RunHandle,
+    entry: Entry,
+    state: TaskState,
+    signal: AbortSignal,
+  ): Promise<RunOutcome> {
+    const { clock, policy } = this.#parts;
+    const { startBySeconds, completeBySeconds } = entry.task.terms.conditions;
+    const until = async (seconds: number): Promise<RunOutcome> =>
+      await clock.before(seconds, signal, (late) => handle.wait({ signal: late }));
+    if (state.status === Status.Funded) {
+      const acceptAt = Math.min(
+        clock.now() + policy.accept.afterSeconds,
+        startBySeconds - policy.marginSeconds,
+      );
+      try {
+        return await until(acceptAt);
+      } catch (error) {
+        if (!isNeuraError(error, "provider.late")) throw error;
+      }
+      await this.#accept(entry, signal);
+    }
+    return await until(completeBySeconds - CLOSING_SECONDS);
   }
 
   #judgeRun(entry: Entry, run: RunOutcome, attempt: number): Entry {
@@ -323,11 +333,12 @@ export class Pipeline {
     return this.#advance(entry, "fetched", { attempts: attempt + 1 });
   }
 
-  async #accept(entry: Entry, signal: AbortSignal): Promise<void> {
+  async #accept(entry: Entry, signal: AbortSignal): Promise<TaskState> {
     const { chain } = this.#parts;
     const until = entry.task.terms.conditions.startBySeconds;
     await this.#send(entry, "accept", { data: chain.accept(entry.task), until, signal });
     this.#emit(entry, "accepted", {});
+    return await this.#live(entry, signal);
   }
 
   // ---- Ran: make the result ----
@@ -362,7 +373,11 @@ export class Pipeline {
     if (actual !== entry.facts.resultHash) return this.#advance(entry, "ran", {});
     this.#emit(entry, "uploading", {});
     const storage = await this.#parts.storage();
-    const until = this.#lastSecond(entry, await this.#live(entry, signal)) - CLOSING_SECONDS;
+    let state = await this.#live(entry, signal);
+    const { startBySeconds } = entry.task.terms.conditions;
+    const isTight = this.#parts.clock.now() + this.#parts.policy.marginSeconds > startBySeconds;
+    if (state.status === Status.Funded && isTight) state = await this.#accept(entry, signal);
+    const until = this.#lastSecond(entry, state) - CLOSING_SECONDS;
     return await this.#persist(signal, until, async (attempt) => {
       const stored = await storage.put(path, { resume: `${path}.upload`, signal: attempt });
       await storage.readBack(stored, { signal: attempt });
@@ -430,11 +445,12 @@ export class Pipeline {
       await this.#end(entry, error.state);
       return;
     }
+    // The work goes on without a node that stops.
     signal.throwIfAborted();
     const refusal = ["found", "fetched", "running"].includes(entry.step) ? refusalIn(error) : undefined;
     if (refusal) {
       if (refusal.reason === "InfrastructureFault") onHealth(false);
-      this.#refuse(entry, refusal, error);
+      await this.#refuse(entry, refusal, error);
       return;
     }
     const state = await this.#state(entry, signal);
@@ -463,15 +479,23 @@ export class Pipeline {
     }
     const isLost = isUrgent || faults >= MAX_FAULTS;
     if (isLost && entry.step !== "closing" && entry.step !== "uploaded") {
-      this.#refuse(entry, { reason: "InfrastructureFault", message: messageOf(error) }, error);
+      await this.#refuse(entry, { reason: "InfrastructureFault", message: messageOf(error) }, error);
     } else {
       await sleep(FAULT_PAUSE_MS, undefined, { signal });
     }
   }
 
-  #refuse(entry: Entry, { reason, message }: Refusal, error: unknown): void {
+  async #refuse(entry: Entry, { reason, message }: Refusal, error: unknown): Promise<void> {
+    await this.#stopRun(entry, message);
     const code = isNeuraError(error) ? error.code : "provider.refused";
     this.#advance(entry, "closing", { outcome: reason, error: { code, message } }, { reason, message });
+  }
+
+  /** Ends work that nobody will pay for. */
+  async #stopRun(entry: Entry, reason: string): Promise<void> {
+    if (entry.step !== "fetched" && entry.step !== "running") return;
+    const run = await this.#parts.runner.adopt(this.#runFolder(entry, entry.facts.attempts ?? 1));
+    await run?.stop(reason);
   }
 
   /** Notes how the task ended on the chain. */
@@ -480,6 +504,7 @@ export class Pipeline {
       this.#emit(entry, "vanished", {}, "warn");
       return this.#parts.journal.learn(entry.task.id, { isVanished: true });
     }
+    await this.#stopRun(entry, "the task has ended on the chain");
     const outcome = outcomeName(state.outcome);
     const earned = state.status === Status.Settled ? await this.#earned(entry, state) : undefined;
     if (earned === undefined) {
@@ -515,15 +540,15 @@ export class Pipeline {
     const { journal, chain } = this.#parts;
     const mined = journal.succeeded(purposeOf("deliver", task.id));
     const receipt = mined && (await chain.provider.getTransactionReceipt(mined.hash));
-    const log = receipt?.logs.find(
-      ({ topics }) => topics[0] === DELIVERED.topicHash && topics[1] === task.id,
-    );
-    if (mined === undefined || log === undefined) return undefined;
-    const [, word] = MARKET.decodeEventLog(DELIVERED, log.data, log.topics);
-    const report = decodeReport(BigInt(String(word)));
-    const paidWei = chargeWei(task.terms, report);
-    const earnedWei = paidWei - (paidWei * BigInt(feeBps)) / 10_000n;
-    return { earnedWei, secondsUsed: report.secondsUsed, transaction: mined.hash };
+    for (const log of receipt?.logs ?? []) {
+      const event = decodeTaskEvent(log);
+      if (event?.name !== "TaskDelivered" || event.id !== task.id) continue;
+      const { secondsUsed } = event.delivery;
+      const paidWei = chargeWei(task.terms, event.delivery);
+      const earnedWei = paidWei - (paidWei * BigInt(feeBps)) / 10_000n;
+      return { earnedWei, secondsUsed, transaction: log.transactionHash };
+    }
+    return undefined;
   }
 
   // ---- The chain ----

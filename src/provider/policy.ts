@@ -30,8 +30,11 @@ export interface Policy {
   readonly decline: boolean;
   /** From which price on how many blocks must follow a submission; the last one that applies counts. */
   readonly confirmations: readonly { readonly fromWei: bigint; readonly blocks: number }[];
-  /** When a task is accepted before it is run, beyond those that may not end before `startBy`. */
+  /** When a task is accepted: at the latest before `startBy`, so that only what is short needs no acceptance. */
   readonly accept: {
+    /** After it has run for so long [s]. */
+    readonly afterSeconds: number;
+    /** Before it is run: all tasks. */
     readonly always: boolean;
     /** Tasks that cost this or more [wei]; without it: no matter what they cost. */
     readonly fromWei: bigint | undefined;
@@ -68,7 +71,7 @@ export const DEFAULT_POLICY: Policy = {
   payloadWaitSeconds: 120,
   decline: true,
   confirmations: [{ fromWei: 0n, blocks: 0 }],
-  accept: { always: false, fromWei: undefined, withCollateral: true },
+  accept: { afterSeconds: 30, always: false, fromWei: undefined, withCollateral: true },
   failAfter: 3,
   minFreeDiskMiB: 1024,
   keepSeconds: 7 * 24 * 3600,
@@ -98,6 +101,7 @@ export function parsePolicy(text: string, source = "the policy"): Policy {
     decline: file.truth("decline") ?? DEFAULT_POLICY.decline,
     confirmations: confirmationsOf(file) ?? DEFAULT_POLICY.confirmations,
     accept: {
+      afterSeconds: accept.whole("afterSeconds") ?? DEFAULT_POLICY.accept.afterSeconds,
       always: accept.truth("always") ?? DEFAULT_POLICY.accept.always,
       fromWei: accept.amount("fromWei"),
       withCollateral: accept.truth("withCollateral") ?? DEFAULT_POLICY.accept.withCollateral,
