@@ -1,0 +1,111 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type {
+  Runner,
+  RunHandle,
+  RunJob,
+  RunKind,
+  RunOutcome,
+  RunProgress,
+} from "../../../src/provider/runner/runner.ts";
+
+/** How the next runs go. */
+export interface Script {
+  kind: RunKind;
+  /** How long a run takes [s]. */
+  seconds: number;
+  message: string;
+}
+
+/** A runner whose runs take as long and end as a test says. What it knows of a run is on disk, as with a real one. */
+export class FakeRunner implements Runner {
+  readonly name = "fake";
+  readonly isolation = [];
+  readonly script: Script;
+  /** The folders in which runs were started, in order. */
+  readonly started: string[] = [];
+  readonly stopped: { directory: string; reason: string }[] = [];
+
+  constructor(script: Partial<Script> = {}) {
+    this.script = { kind: "completed", seconds: 0, message: "It is done.", ...script };
+  }
+
+  async start({ directory, manifest, limits }: RunJob): Promise<RunHandle> {
+    this.started.push(directory);
+    const seconds = Math.min(this.script.seconds, limits.seconds);
+    const kind = this.script.seconds > limits.seconds ? "owner-time-limit" : this.script.kind;
+    await Promise.all(["output", "logs", "run"].map((name) => mkdir(join(directory, name))));
+    await writeFile(join(directory, "logs", "application.log"), `ran ${manifest.application}\n`);
+    if (kind === "completed") await writeFile(join(directory, "output", "answer.txt"), "42\n");
+    const { message } = this.script;
+    await writeFile(
+      join(directory, "run", "fake.json"),
+      JSON.stringify({ kind, message, seconds, endsAt: Date.now() + seconds * 1000 }),
+    );
+    return this.#handle(directory);
+  }
+
+  async adopt(directory: string): Promise<RunHandle | undefined> {
+    const text = await readFile(join(directory, "run", "fake.json"), "utf8").catch(() => undefined);
+    return text === undefined ? undefined : this.#handle(directory);
+  }
+
+  #handle(directory: string): RunHandle {
+    return {
+      directory,
+      wait: async ({ signal } = {}) => {
+        const run = await stateOf(directory);
+        await sleep(Math.max(run.endsAt - Date.now(), 0), undefined, { signal });
+        return outcomeOf(await stateOf(directory));
+      },
+      stop: async (reason) => {
+        const run = await stateOf(directory);
+        if (run.endsAt <= Date.now()) return;
+        this.stopped.push({ directory, reason });
+        const end = { ...run, kind: "infrastructure-fault", message: reason, endsAt: 0 };
+        await writeFile(join(directory, "run", "fake.json"), JSON.stringify(end));
+      },
+      progress: async (): Promise<RunProgress> => {
+        const { endsAt } = await stateOf(directory);
+        const phase = endsAt > Date.now() ? "running" : "ended";
+        return { phase, done: 0, total: 0, secondsWall: 0, usage: { peakRssBytes: 0, cpuSeconds: 0 } };
+      },
+    };
+  }
+}
+
+interface State {
+  kind: RunKind;
+  message: string;
+  seconds: number;
+  endsAt: number;
+}
+
+async function stateOf(directory: string): Promise<State> {
+  return JSON.parse(await readFile(join(directory, "run", "fake.json"), "utf8")) as State;
+}
+
+function outcomeOf({ kind, message, seconds }: State): RunOutcome {
+  return {
+    kind,
+    message,
+    secondsWall: seconds,
+    phases: [{ name: "running", seconds }],
+    usage: { peakRssBytes: 1024, cpuSeconds: seconds },
+    logFiles: ["logs/application.log"],
+    ...(kind === "completed"
+      ? {
+          summary: {
+            result: { schema: "test/answer/1", answer: 42 },
+            units: [{ name: "all", inputHash: "11".repeat(32), outputHash: "22".repeat(32) }],
+            model: { package: "none", version: "0", files: [] },
+            runtime: {},
+            dtype: "fp32",
+            seed: null,
+          },
+        }
+      : {}),
+  };
+}
