@@ -1,0 +1,19 @@
+import { overrideTask } from "hardhat/config";
+import { definePlugin } from "hardhat/plugins";
+
+/** Ends a test run with one line of counts over all runners: `N passed, N failed, N skipped`. */
+export default definePlugin({
+  id: "neura-closing-line",
+  dependencies: () => [import("@nomicfoundation/hardhat-mocha")],
+  tasks: [
+    overrideTask("test")
+      .setAction(() => import("./test.ts"))
+      .build(),
+    overrideTask(["test", "mocha"])
+      .setAction(() => import("./mocha.ts"))
+      .build(),
+    overrideTask(["test", "solidity"])
+      .setAction(() => import("./solidity.ts"))
+      .build(),
+  ],
+});
