@@ -49,4 +49,11 @@ abstract contract Test {
     function targetContracts() external view returns (address[] memory) {
         return _targets;
     }
+
+    /// @dev The runner asks for it. One account that is no party: a party that is drawn as the sender has its
+    /// balance changed by the runner.
+    function targetSenders() external pure returns (address[] memory senders) {
+        senders = new address[](1);
+        senders[0] = address(0x5E4DE4);
+    }
 }
