@@ -28,9 +28,13 @@ export class Erc20 {
     return BigInt(String(await this.#read("balanceOf", account)));
   }
 
+  async allowance(owner: string, spender: string): Promise<bigint> {
+    return BigInt(String(await this.#read("allowance", owner, spender)));
+  }
+
   /** Lets `spender` take `amountWei` of the runner's, where it may not already; waits until that is mined. */
   async allow(owner: string, spender: string, amountWei: bigint): Promise<void> {
-    if (BigInt(String(await this.#read("allowance", owner, spender))) >= amountWei) return;
+    if ((await this.allowance(owner, spender)) >= amountWei) return;
     const sent = await this.#contract.getFunction("approve").send(spender, amountWei);
     await sent.wait();
   }

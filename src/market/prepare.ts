@@ -1,6 +1,7 @@
-import { getAddress, Interface, ZeroAddress } from "ethers";
+import { getAddress, ZeroAddress } from "ethers";
 
 import { formatAmount, type Unit } from "../amount.ts";
+import { Erc20 } from "../chain/erc20.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
 import { findKey } from "../keystore.ts";
@@ -85,10 +86,6 @@ const DEFAULT_SECONDS = 600;
 const DEFAULT_OUTPUT_MIB = 64;
 /** An envelope is larger than its plaintext: 20 bytes for each 64 KiB, and a header. */
 const ENVELOPE_HEAD = 4096;
-const TOKEN = new Interface([
-  "function balanceOf(address) view returns (uint256)",
-  "function allowance(address, address) view returns (uint256)",
-]);
 /** A reference and hashes as long as real ones, to try the transaction with. */
 const SAMPLE_WORK = { payloadHash: `0x${"ab".repeat(32)}`, payload: `ar://${"a".repeat(43)}` };
 const SAMPLE_SALT = `0x${"cd".repeat(32)}`;
@@ -322,11 +319,10 @@ async function checkToken(
   neededWei: bigint,
 ): Promise<void> {
   const { currency, contracts } = deployment;
-  const read = async (name: string, values: string[]): Promise<bigint> =>
-    BigInt(await provider.call({ to: currency.address, data: TOKEN.encodeFunctionData(name, values) }));
+  const token = new Erc20(currency.address, provider);
   const [hasWei, allowedWei] = await Promise.all([
-    read("balanceOf", [account]),
-    read("allowance", [account, contracts.TaskMarket]),
+    token.balanceOf(account),
+    token.allowance(account, contracts.TaskMarket),
   ]);
   if (hasWei < neededWei) {
     throw insufficient({ account, hasWei, neededWei, unit: currency, purpose: "the task", deployment });
