@@ -417,12 +417,7 @@ contract TaskMarketInvariantsTest is Test {
         _registry.authorizeMarket(address(_market));
         _handler = new TaskMarketHandler(_market, _registry, address(0xAD));
         vm.deal(address(_handler), 1e30);
-    }
-
-    /// @dev Read by the runner: only the handler is called.
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
+        targetContract(address(_handler));
     }
 
     function invariant_I01_I02_marketHoldsExactlyItsLedgerAndEscrows() external view {
