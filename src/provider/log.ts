@@ -1,6 +1,8 @@
 import type { Json } from "../manifest.ts";
 
-export type Level = "debug" | "info" | "warn" | "error";
+/** From the least important on. */
+export const LEVELS = ["debug", "info", "warn", "error"] as const;
+export type Level = (typeof LEVELS)[number];
 
 /** Something that happened. Its fields are numbers, texts and amounts; a secret has no place in any of them. */
 export interface NodeEvent {
@@ -11,8 +13,6 @@ export interface NodeEvent {
   readonly task?: string;
   readonly [field: string]: Json | bigint | undefined;
 }
-
-const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /** Writes events as lines: JSON with `json`, else for people. Less than `level` is left out. */
 export function writeEvents(

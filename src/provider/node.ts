@@ -15,7 +15,7 @@ import { ChainView } from "./chain-view.ts";
 import { ChainClock } from "./clock.ts";
 import { Feed, type Head, type News } from "./feed.ts";
 import { detectHardware, freeDiskMiB } from "./hardware.ts";
-import { Journal, type Step } from "./journal.ts";
+import { Journal, type Ledger, type Step } from "./journal.ts";
 import { lockDirectory } from "./lock.ts";
 import type { Level, NodeEvent } from "./log.ts";
 import { Pipeline, TaskEnded } from "./pipeline.ts";
@@ -41,8 +41,6 @@ export interface NodeOptions {
   readonly applications: readonly string[];
   /** The node's own folder: journal, lock, a folder for each task. */
   readonly directory: string;
-  /** Of this program, for `run.json`. */
-  readonly version: string;
   readonly policy?: Policy;
   /** Pause between two looks at the chain [ms]. Default: 250. */
   readonly pollMs?: number;
@@ -104,6 +102,7 @@ export class ProviderNode {
   #keptAt = -Infinity;
   #head: { hash: string; since: number; isStalled: boolean } | undefined;
   #loop: Promise<void> = Promise.resolve();
+  #stopped: Promise<Ledger> | undefined;
 
   /**
    * Checks chain, contracts, registration and keys, takes up what the journal has, and starts.
@@ -158,7 +157,6 @@ export class ProviderNode {
           applications: options.applications,
           slots: new Slots(policy.slots ?? offer.slots),
           directory: join(directory, "tasks"),
-          version: options.version,
           onStep: options.onStep,
           onHealth: (isWell) => node.#noteHealth(isWell),
         }),
@@ -203,9 +201,9 @@ export class ProviderNode {
 
   /**
    * Ends the node. Work that runs goes on without it, and is found again at the next start; with `drain` all that
-   * was taken is brought to its end before, and nothing new is taken meanwhile.
+   * was taken is brought to its end before, and nothing new is taken meanwhile. Resolves to all that it earned.
    */
-  async stop({ drain = false }: { drain?: boolean } = {}): Promise<void> {
+  async stop({ drain = false }: { drain?: boolean } = {}): Promise<Ledger> {
     if (drain) {
       this.#isDraining = true;
       this.#emit("info", "draining", { tasks: this.#tasks.size });
@@ -213,14 +211,19 @@ export class ProviderNode {
         await Promise.race([...this.#tasks.values()].map(({ ended }) => ended));
       }
     }
-    if (this.#stopping.signal.aborted) return;
+    return await (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<Ledger> {
     this.#stopping.abort(new Stopped());
     await this.#loop;
     await Promise.all([...this.#tasks.values()].map(({ ended }) => ended));
     await this.#sender.close();
+    const ledger = this.journal.ledger();
     this.journal.close();
     this.#unlock();
     this.#emit("info", "stopped", {});
+    return ledger;
   }
 
   // ---- The loop ----

@@ -46,8 +46,6 @@ export interface PipelineParts {
   readonly declineWindowSeconds: number;
   /** Holds a folder for each task. */
   readonly directory: string;
-  /** Of this program. */
-  readonly version: string;
   readonly emit: (event: NodeEvent) => void;
   /** Called when a step is on record, before the next one begins. */
   readonly onStep?: ((step: Step, taskId: string) => void) | undefined;
@@ -344,7 +342,7 @@ export class Pipeline {
   // ---- Ran: make the result ----
 
   async #seal(entry: Entry, signal: AbortSignal): Promise<Entry> {
-    const { runner, hardware, version } = this.#parts;
+    const { runner, hardware } = this.#parts;
     const { task, facts } = entry;
     const directory = this.#runFolder(entry, facts.attempts ?? 1);
     const handle = await runner.adopt(directory);
@@ -357,7 +355,7 @@ export class Pipeline {
     const { ownerKey } = facts;
     const source = { task, manifest, directory, run, outcome, inputRoot, ownerKey, drawNonce };
     const { resultHash, evidenceHash, sizeBytes } = await sealResult(
-      { ...source, runner, hardware, version },
+      { ...source, runner, hardware },
       { path: this.#resultPath(entry), signal },
     );
     return this.#advance(entry, "sealed", { drawNonce, resultHash, evidenceHash }, { resultHash, sizeBytes });

@@ -6,6 +6,8 @@ import { pipeline } from "node:stream/promises";
 import { getBytes, keccak256 } from "ethers";
 import tar, { type Pack } from "tar-stream";
 
+import packageJson from "../../package.json" with { type: "json" };
+
 import { resultContext, seal } from "../envelope/index.ts";
 import type { JsonObject, Manifest } from "../manifest.ts";
 import {
@@ -38,7 +40,6 @@ export interface ResultSource {
   /** 32 bytes as hex with 0x. */
   readonly drawNonce: string;
   readonly runner: { readonly name: string; readonly isolation: readonly string[] };
-  readonly version: string;
   readonly hardware: Hardware;
 }
 
@@ -157,12 +158,12 @@ async function publish({
 // ---- What the result says ----
 
 /** `run.json`: all that a re-run needs to be the same, and what this one took. */
-function describeRun({ task, manifest, run, outcome, runner, version, hardware }: ResultSource): JsonObject {
+function describeRun({ task, manifest, run, outcome, runner, hardware }: ResultSource): JsonObject {
   const { summary } = run;
   return {
     schema: "neura/run/1",
     task: task.id,
-    node: { name: "neura", version, runtime: `node ${process.versions.node}` },
+    node: { name: packageJson.name, version: packageJson.version, runtime: `node ${process.versions.node}` },
     runner: { name: runner.name, isolation: runner.isolation },
     application: manifest.application,
     parameters: manifest.parameters,

@@ -7,7 +7,7 @@ import { type NodeOptions, ProviderNode } from "../../../src/provider/node.ts";
 import { DEFAULT_POLICY, type Policy } from "../../../src/provider/policy.ts";
 import type { StoredKey } from "../../../src/keystore.ts";
 import { type Account, createWorld, fileIn, type World } from "../market/support.ts";
-import { Cleanup } from "../storage/support.ts";
+import type { Cleanup } from "../storage/support.ts";
 import { FakeRunner } from "./fake-runner.ts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
@@ -53,7 +53,6 @@ export class Stage {
       runner: this.runner,
       applications: ["test"],
       directory: this.directory,
-      version: "0.0.0",
       pollMs: 20,
       onEvent: (event) => void this.events.push(event),
       ...change,
@@ -80,13 +79,18 @@ export class Stage {
   }
 
   /** Waits for an event of the node. */
-  async event(name: string, { task, timeoutMs = 20_000 }: { task?: string; timeoutMs?: number } = {}): Promise<NodeEvent> {
+  async event(
+    name: string,
+    { task, timeoutMs = 20_000 }: { task?: string; timeoutMs?: number } = {},
+  ): Promise<NodeEvent> {
     const until = Date.now() + timeoutMs;
     for (;;) {
-      const found = this.events.find((event) => event.event === name && (task === undefined || event.task === task));
+      const found = this.events.find(
+        (event) => event.event === name && (task === undefined || event.task === task),
+      );
       if (found) return found;
       if (Date.now() > until) {
-        const seen = this.events.map(({ event, message }) => `${event}${message === undefined ? "" : ` (${String(message)})`}`);
+        const seen = this.events.map((each) => JSON.stringify([each.event, each["message"]]));
         throw new Error(`no event ${name}, only ${seen.join(", ")}`);
       }
       await sleep(10);

@@ -1,0 +1,44 @@
+import { formatAmount, parseAmount } from "../../src/amount.ts";
+import { openMarket } from "../../src/market/context.ts";
+import { findProviders } from "../../src/market/providers.ts";
+import { NO_RESOURCES } from "../../src/market/resources.ts";
+import { action } from "../context.ts";
+import { fields } from "../output.ts";
+import { shapeFrom, shapeText } from "./shape.ts";
+
+interface ListArguments {
+  shape: string | undefined;
+  maxRate: string | undefined;
+  duration: number;
+  collateral: string | undefined;
+}
+
+export default action("neura/provider-list/1", async (args: ListArguments, context) => {
+  const { provider, home, storage, signal } = context;
+  const deployment = await context.deployment();
+  const { currency } = deployment;
+  const resources = shapeFrom(args.shape, NO_RESOURCES);
+  const query = {
+    resources,
+    maxRateWei: args.maxRate === undefined ? undefined : parseAmount(args.maxRate, currency, "rate"),
+    durationSeconds: args.duration,
+    collateralWei: args.collateral === undefined ? 0n : parseAmount(args.collateral, currency, "collateral"),
+  };
+  const market = openMarket({ runner: provider, deployment, storage, home });
+  const providers = await findProviders(market, query, { signal });
+  return {
+    data: { query, providers },
+    text:
+      providers.length === 0
+        ? "No provider is registered yet."
+        : providers
+            .map((each) =>
+              fields([
+                [each.eligible ? `${each.rank}.` : "–", each.account],
+                ["", `${formatAmount(each.rateWei, currency)} per second; ${shapeText(each.shape)}`],
+                ["", each.reason],
+              ]),
+            )
+            .join("\n"),
+  };
+});
