@@ -1,9 +1,11 @@
+import { mkdir } from "node:fs/promises";
+import { hexlify } from "ethers";
+
 import { formatAmount, parseAmount } from "../../src/amount.ts";
 import { generateKeyPair } from "../../src/envelope/index.ts";
 import { NeuraError } from "../../src/errors.ts";
 import { publishedKeys, publishKey } from "../../src/keys/publish.ts";
 import { listKeys, saveKey } from "../../src/keystore.ts";
-import { mkdir } from "node:fs/promises";
 import { detectHardware } from "../../src/provider/hardware.ts";
 import { moveStake, providerRecord, registerProvider } from "../../src/provider/registration.ts";
 import { parseAddress } from "../address.ts";
@@ -41,18 +43,20 @@ export default action("neura/provider-register/1", async (args: RegisterArgument
   const shape = shapeFrom(args.shape, detected);
   const offer = { shape, rateWei, slots: args.slots, metadata: args.metadata };
 
-  const key = await ensureKey();
-  const { hash, gasUsed } = await out.step("Registering", () =>
+  const transactions: { what: string; hash: string; gasUsed: bigint }[] = [];
+  const keyEpoch = await ensureKey();
+  const registered = await out.step("Registering", () =>
     registerProvider({ deployment, signer }, { operator, payout, offer }),
   );
+  transactions.push({ what: "register", ...registered });
   if (stakeWei > 0n) {
     const move = { kind: "add", amountWei: stakeWei } as const;
-    await out.step(`Staking ${formatAmount(stakeWei, currency)}`, () =>
-      moveStake({ deployment, signer }, move),
-    );
+    const title = `Staking ${formatAmount(stakeWei, currency)}`;
+    const staked = await out.step(title, () => moveStake({ deployment, signer }, move));
+    transactions.push({ what: "stake", ...staked });
   }
   return {
-    data: { account, operator, payout, ...offer, stakeWei, keyEpoch: key, transaction: hash, gasUsed },
+    data: { account, operator, payout, ...offer, stakeWei, keyEpoch, transactions },
     text: fields([
       ["Provider", account],
       ["Operator", operator],
@@ -61,24 +65,29 @@ export default action("neura/provider-register/1", async (args: RegisterArgument
       ["Rate", `${formatAmount(rateWei, currency)} per second`],
       ["Slots", args.slots],
       ["Stake", formatAmount(stakeWei, currency)],
-      ["Key epoch", key],
-      ["Transaction", hash],
+      ["Key epoch", keyEpoch],
+      ["Transactions", transactions.map(({ hash }) => hash).join(", ")],
     ]),
   };
 
   /** The epoch of a published key that is on this machine; makes and publishes one if there is none. */
   async function ensureKey(): Promise<number> {
     const published = await publishedKeys(deployment, { signer, account });
-    const valid = published.findLast(({ revoked }) => !revoked);
-    if (valid) return valid.epoch;
-    const existing = (await listKeys(home, account)).at(-1);
-    const created = existing ?? (await saveKey(home, account, generateKeyPair()));
-    if (!existing) {
-      out.note(`Created the key that opens tasks: ${created.path}. Keep a copy: account key backup <file>`);
-    }
-    const { epoch } = await out.step("Publishing the key", () =>
-      publishKey(deployment, { signer, key: created }),
+    const local = await listKeys(home, account);
+    const usable = published.findLast(
+      ({ publicKey, revoked }) => !revoked && local.some((key) => hexlify(key.publicKey) === publicKey),
     );
+    if (usable) return usable.epoch;
+    // A key that is not published yet, or a new one: those that were revoked or lost can serve nobody.
+    const known = new Set(published.map(({ publicKey }) => publicKey));
+    const spare = local.findLast((key) => !known.has(hexlify(key.publicKey)));
+    const key = spare ?? (await saveKey(home, account, generateKeyPair()));
+    if (!spare)
+      out.note(`Made the key that opens tasks: ${key.path}. Keep a copy: account key backup <file>`);
+    const { epoch, ...sent } = await out.step("Publishing the key", () =>
+      publishKey(deployment, { signer, key }),
+    );
+    transactions.push({ what: "publish key", ...sent });
     return epoch;
   }
 });

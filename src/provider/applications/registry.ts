@@ -1,11 +1,12 @@
 import type { Manifest } from "../../manifest.ts";
 import type { Application } from "./application.ts";
 import { NeuraError } from "../../errors.ts";
+import { noop } from "./noop/application.ts";
 import { ocr } from "./ocr/application.ts";
 
 /** The built-in applications by name. A new one is a folder beside `ocr` and a line here. */
 export const applications: ReadonlyMap<string, Application> = new Map(
-  [ocr].map((entry) => [entry.name, entry]),
+  [noop, ocr].map((entry) => [entry.name, entry]),
 );
 
 /**

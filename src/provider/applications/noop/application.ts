@@ -1,0 +1,58 @@
+import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Manifest } from "../../../manifest.ts";
+import { type Application, badInput } from "../application.ts";
+
+const MAX_SECONDS = 3600;
+
+/** Hands the inputs back as they are, after `seconds` (none by default): to try a node, and to measure one. */
+export const noop: Application = {
+  name: "noop",
+  version: "1.0.0",
+  description: "Hands the files back as they are; to try a node.",
+
+  check(manifest) {
+    readSeconds(manifest);
+  },
+
+  async run({ manifest, inputDirectory, outputDirectory, signal, log, progress }) {
+    const { inputs } = manifest;
+    progress(0, inputs.length);
+    await sleep(readSeconds(manifest) * 1000, undefined, { signal });
+    const units = [];
+    for (const [index, name] of inputs.entries()) {
+      const path = name.slice("input/".length);
+      await mkdir(dirname(join(outputDirectory, path)), { recursive: true });
+      await copyFile(join(inputDirectory, path), join(outputDirectory, path));
+      const hash = createHash("sha256")
+        .update(await readFile(join(inputDirectory, path)))
+        .digest("hex");
+      units.push({ name, inputHash: hash, outputHash: hash });
+      progress(index + 1, inputs.length);
+    }
+    log(`handed back ${inputs.length} files`);
+    return {
+      result: {
+        schema: "neura/noop/1",
+        files: units.map(({ name, outputHash }) => ({ name, sha256: outputHash })),
+      },
+      units,
+      model: { package: "none", version: "1.0.0", files: [] },
+      runtime: {},
+      dtype: "fp32",
+      seed: null,
+    };
+  },
+};
+
+/** @throws NeuraError `application.bad-input` */
+function readSeconds({ parameters }: Manifest): number {
+  const { seconds = 0 } = parameters;
+  if (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_SECONDS) return seconds;
+  throw badInput(`seconds is ${JSON.stringify(seconds)}.`, {
+    next: `Give a number from 0 to ${MAX_SECONDS}.`,
+  });
+}
