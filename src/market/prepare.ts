@@ -10,7 +10,7 @@ import type { Secret } from "../secret.ts";
 import type { Price as StoragePrice } from "../storage/storage.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
 import { type Payload, type PayloadSource, preparePayload } from "./payload.ts";
-import { checkProvider, findProviders, type ProviderReport } from "./providers.ts";
+import { checkProvider, findProviders, type ProviderQuery, type ProviderReport } from "./providers.ts";
 import { NO_RESOURCES, type Resources } from "./resources.ts";
 import {
   encodeTerms,
@@ -39,6 +39,8 @@ export interface TaskRequest {
   price?: Price | undefined;
   /** Providers that ask for more are out [wei/s]. */
   maxRateWei?: bigint | undefined;
+  /** More than this is refused, whoever asks for it [wei]. */
+  maxCostWei?: bigint | undefined;
   /** The most that is charged for [s]. Default: 600. */
   durationSeconds?: number | undefined;
   /** How long a provider has to accept [s]. Default: 600. */
@@ -91,7 +93,10 @@ const SAMPLE_WORK = { payloadHash: `0x${"ab".repeat(32)}`, payload: `ar://${"a".
 const SAMPLE_SALT = `0x${"cd".repeat(32)}`;
 
 /** What a request asks of a provider. */
-export function queryOf(request: TaskRequest, owner: string): Parameters<typeof findProviders>[1] {
+export function queryOf(
+  request: Pick<TaskRequest, "durationSeconds" | "price" | "maxRateWei" | "collateralWei" | "resources">,
+  seed?: string,
+): ProviderQuery {
   const { durationSeconds = DEFAULT_SECONDS, price } = request;
   const offered = price && (price.metered ? price.amountWei : price.amountWei / BigInt(durationSeconds));
   const limits = [request.maxRateWei, offered].filter((limit) => limit !== undefined);
@@ -99,7 +104,7 @@ export function queryOf(request: TaskRequest, owner: string): Parameters<typeof 
     resources: resourcesOf(request),
     durationSeconds,
     collateralWei: request.collateralWei ?? 0n,
-    seed: owner,
+    seed,
     ...(limits.length > 0 ? { maxRateWei: limits.reduce((a, b) => (a < b ? a : b)) } : {}),
   };
 }
@@ -108,7 +113,7 @@ export function queryOf(request: TaskRequest, owner: string): Parameters<typeof 
  * Chooses the provider, looks at the payload's files, and checks keys, balances, the storage's credit and that the
  * contract would take the task, before any byte or money moves.
  *
- * Errors: those of `preparePayload`, `provider.none`, `provider.unfit`, `provider.unknown`, `key.not-published`,
+ * Errors: those of `preparePayload`, `provider.none`, `provider.unfit`, `provider.unknown`, `key.not-published`, `task.too-dear`,
  * `task.invalid-schedule`, `wallet.insufficient-funds`, `wallet.allowance`, `wallet.delegation`,
  * `storage.insufficient-credit`, and what the contract refuses.
  */
@@ -150,6 +155,9 @@ export async function prepareTask(
     salt: SAMPLE_SALT,
   };
   const costWei = maximumCostWei(terms);
+  if (request.maxCostWei !== undefined && costWei > request.maxCostWei) {
+    throw tooDear(costWei, request.maxCostWei, context.deployment);
+  }
   const sampleWork = { resources, ...SAMPLE_WORK };
   const valueWei = await checkMoney(context, { terms, work: sampleWork, costWei });
   const storagePrice = await checkStorage(context, payload, signal);
@@ -183,7 +191,7 @@ export function timesOf(
   return { startBySeconds: now + startWithinSeconds, completeBySeconds: now + completeWithinSeconds };
 }
 
-function resourcesOf({ resources }: TaskRequest): Resources {
+function resourcesOf({ resources }: Pick<TaskRequest, "resources">): Resources {
   return { ...DEFAULT_RESOURCES, ...resources };
 }
 
@@ -211,7 +219,7 @@ function scheduleOf(request: TaskRequest): { startWithinSeconds: number; complet
 async function chooseProvider(
   context: MarketContext,
   { provider: named }: TaskRequest,
-  query: Parameters<typeof findProviders>[1],
+  query: ProviderQuery,
   signal: AbortSignal | undefined,
 ): Promise<Pick<PreparedTask, "provider" | "considered">> {
   const considered =
@@ -293,6 +301,17 @@ async function checkMoney(
   const neededWei = valueWei + gas * (maxFeePerGas ?? gasPrice ?? 0n);
   if (coinWei < neededWei) throw short(neededWei, "the task and its gas");
   return valueWei;
+}
+
+function tooDear(costWei: bigint, maxCostWei: bigint, { currency }: Deployment): NeuraError {
+  const [cost, most] = [costWei, maxCostWei].map((each) => formatAmount(each, currency));
+  return new NeuraError(
+    "task.too-dear",
+    `The task could cost ${cost}, more than the ${most} that were allowed.`,
+    {
+      next: "Allow more, or ask for a shorter duration.",
+    },
+  );
 }
 
 function ledgerTooSmall(

@@ -1,0 +1,117 @@
+import { emptyTask, task } from "hardhat/config";
+import type { NewTaskDefinitionBuilder } from "hardhat/types/tasks";
+
+import { JSON_FLAG, optional } from "./options.ts";
+
+const ID = { name: "id", description: "The task's id, as `task submit` prints it" } as const;
+
+export const taskTasks = [
+  emptyTask("task", "Work for providers, from its owner's side").build(),
+  withNeeds(
+    task(
+      ["task", "check"],
+      "Show per provider which requirement is met or missed, before money or data moves, for example: task check --gpus 1 --vram 24576",
+    ),
+  )
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/check.ts"))
+    .build(),
+  withNeeds(
+    task(
+      ["task", "submit"],
+      "Encrypt files or a folder for a provider, store them and pay, for example: task submit invoice.png --max-cost 2ANKR",
+    ),
+  )
+    .addVariadicArgument({ name: "paths", description: "Files, or one folder" })
+    .addOption({ name: "application", description: "What is to be done with them", defaultValue: "ocr" })
+    .addOption(
+      optional("parameters", 'What the application is told, as JSON, for example \'{"languages":["en"]}\''),
+    )
+    .addOption(optional("maxCost", "The most that the task may cost as a whole, for example 2ANKR"))
+    .addOption({
+      name: "startWithin",
+      description: "How long a provider has to accept it, like 10m",
+      defaultValue: "10m",
+    })
+    .addOption(
+      optional("completeWithin", "How long all of it may take (default: start, duration and 10m more)"),
+    )
+    .addOption(
+      optional("secrets", "Environment variables that the provider gets, and nobody else: NAME,OTHER"),
+    )
+    .addOption(optional("owner", "Whose balance pays, when the account is its delegate"))
+    .addFlag({ name: "publicResult", description: "Let everybody read the result" })
+    .addFlag({ name: "dryRun", description: "Check and show everything, and send nothing" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/submit.ts"))
+    .build(),
+  task(
+    ["task", "status"],
+    "Show where a task stands, its times, its money, and what can be done next by whom",
+  )
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/status.ts"))
+    .build(),
+  task(["task", "watch"], "Show each change of a task until it ends; Ctrl-C stops watching, not the task")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/watch.ts"))
+    .build(),
+  task(["task", "wait"], "Wait for a task, for example: task wait 0x… --for accepted --timeout 10m")
+    .addPositionalArgument(ID)
+    .addOption({
+      name: "for",
+      description: "`accepted`, `delivered`, or `ended` in any way",
+      defaultValue: "delivered",
+    })
+    .addOption(optional("timeout", "How long to wait at most, like 10m (exit code 3 then)"))
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/wait.ts"))
+    .build(),
+  task(
+    ["task", "result"],
+    "Fetch, open and check a task's result, for example: task result 0x… --out invoice",
+  )
+    .addPositionalArgument(ID)
+    .addOption(optional("out", "New folder for its files (default: result-<start of the id>)"))
+    .addOption(optional("maxSize", "The most that is taken [MiB] (default: 4096)"))
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/result.ts"))
+    .build(),
+  task(["task", "cancel"], "Take a task back that no provider has accepted; all its money returns")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/cancel.ts"))
+    .build(),
+  task(["task", "expire"], "End a task whose time is over, anybody's; its owner's money returns")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/expire.ts"))
+    .build(),
+];
+
+/** What is asked of a provider, the same for checking and for submitting. */
+function withNeeds(builder: NewTaskDefinitionBuilder) {
+  return builder
+    .addOption(optional("provider", "Account of the provider (default: the best one)"))
+    .addOption(
+      optional(
+        "price",
+        "For the whole task, for example 0.5ANKR (default: what the provider asks per second)",
+      ),
+    )
+    .addOption(optional("maxRate", "The most that a provider may ask per second, for example 0.001ANKR"))
+    .addOption(optional("collateral", "What the provider has to put at stake, for example 2ANKR"))
+    .addOption({
+      name: "duration",
+      description: "The longest time that is paid for, like 10m",
+      defaultValue: "10m",
+    })
+    .addOption(optional("gpus", "Number of GPUs"))
+    .addOption(optional("gpu", "Model of GPU, for example H100"))
+    .addOption(optional("vram", "Memory of each GPU [MiB]"))
+    .addOption(optional("ram", "Memory [MiB] (default: 2048)"))
+    .addOption(optional("cpu", "Cores, for example 0.5 (default: 1)"))
+    .addOption(optional("disk", "Disk [MiB] (default: 1024)"));
+}
