@@ -18,9 +18,10 @@ export const noop: Application = {
     readSeconds(manifest);
   },
 
-  async run({ manifest, inputDirectory, outputDirectory, signal, log, progress }) {
+  async run(context) {
+    const { manifest, inputDirectory, outputDirectory, signal } = context;
     const { inputs } = manifest;
-    progress(0, inputs.length);
+    context.progress(0, inputs.length);
     await sleep(readSeconds(manifest) * 1000, undefined, { signal });
     const units = [];
     for (const [index, name] of inputs.entries()) {
@@ -31,9 +32,9 @@ export const noop: Application = {
         .update(await readFile(join(inputDirectory, path)))
         .digest("hex");
       units.push({ name, inputHash: hash, outputHash: hash });
-      progress(index + 1, inputs.length);
+      context.progress(index + 1, inputs.length);
     }
-    log(`handed back ${inputs.length} files`);
+    context.log(`handed back ${inputs.length} files`);
     return {
       result: {
         schema: "neura/noop/1",
