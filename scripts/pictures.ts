@@ -73,6 +73,23 @@ export async function drawPicture(kind: Kind, seed: number, options: DrawOptions
   return { picture: await encoded.toBuffer(), width, height, text: sheet.truth() };
 }
 
+/**
+ * How far a reading is from the truth: the fewest characters to insert, delete or replace (Levenshtein), by the
+ * characters of the truth. 0 is perfect.
+ */
+export function characterErrorRate(truth: string, reading: string): number {
+  let row = Array.from({ length: reading.length + 1 }, (_, index) => index);
+  for (const [i, expected] of truth.split("").entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < reading.length; j++) {
+      const replaced = (row[j] ?? 0) + (reading[j] === expected ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return (row.at(-1) ?? 0) / Math.max(1, truth.length);
+}
+
 type Point = readonly [x: number, y: number];
 type Fonts = Readonly<Record<FontName, Readonly<Record<"regular" | "bold", opentype.Font>>>>;
 
@@ -347,8 +364,8 @@ const DRAW: Readonly<Record<Kind, (sheet: Sheet, dice: Dice) => void>> = {
       sheet.advance(1.15);
     }
     sheet.advance(0.8);
-    sheet.text(margin, "Please pay within 30 days to account 4471 0926, sort code 20-18-54.");
-    sheet.advance();
+    const payment = "Please pay within 30 days to account 4471 0926, sort code 20-18-54.";
+    sheet.paragraph(margin, right - margin, payment);
     sheet.text(margin, "Thank you for your order!");
     sheet.advance(0.6);
   },

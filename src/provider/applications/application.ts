@@ -31,7 +31,7 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** One line for the owner's log. */
   log(line: string): void;
-  /** `done` of `total` units. */
+  /** `done` of `total` units; the first call, with none done, says that the work itself begins. */
   progress(done: number, total: number): void;
 }
 

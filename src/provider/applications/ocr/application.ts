@@ -29,7 +29,8 @@ export const ocr: Application = {
   },
 };
 
-function readParameters({ parameters }: Manifest): OcrParameters {
+/** @throws NeuraError `application.bad-input` */
+export function readParameters({ parameters }: Manifest): OcrParameters {
   for (const name of Object.keys(parameters))
     if (name !== "maxSide")
       throw badInput(`The application ocr has no parameter ${JSON.stringify(name)}.`, {

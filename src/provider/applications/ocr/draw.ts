@@ -133,7 +133,7 @@ export function drawBoxes(
       stroke(drawn, from, to, 1.6 * unit, colour);
     const middle: Point = [(a[0] + d[0]) / 2, (a[1] + d[1]) / 2];
     const away: Point = [(a[0] - b[0]) / (distance(a, b) || 1), (a[1] - b[1]) / (distance(a, b) || 1)];
-    badge(drawn, middle, away, index + 1, Math.min(4.2 * unit, heightOf(quad) / 4), colour);
+    badge(drawn, middle, away, index + 1, Math.min(4.6 * unit, heightOf(quad) / 4), colour);
   });
   return drawn;
 }
@@ -147,16 +147,17 @@ function badge(
   size: number,
   colour: Colour,
 ): void {
-  const digits = [...String(value)].map(Number);
+  const digits = Array.from(String(value), Number);
   const width = digits.length * size * 1.7 - size * 0.7;
   const height = size * 2;
-  const [thick, pad] = [size * 0.36, size * 0.75];
-  const reach = Math.abs(away[0]) * (width / 2 + pad) + Math.abs(away[1]) * (height / 2 + pad);
-  const limit = (value: number, half: number, size: number): number =>
-    Math.max(half + pad, Math.min(size - half - pad, value));
-  const x = limit(middle[0] + away[0] * reach, width / 2, picture.width) - width / 2;
-  const y = limit(middle[1] + away[1] * reach, height / 2, picture.height);
-  stroke(picture, [x, y], [x + width, y], height + pad * 2, colour);
+  const [thick, pad] = [size * 0.36, size * 0.6];
+  // The ground is a thick line with round ends.
+  const [halfX, halfY] = [width / 2 + height / 2 + pad, height / 2 + pad];
+  const within = (at: number, half: number, end: number): number => Math.max(half, Math.min(end - half, at));
+  const reach = Math.abs(away[0]) * halfX + Math.abs(away[1]) * halfY;
+  const x = within(middle[0] + away[0] * reach, halfX, picture.width) - width / 2;
+  const y = within(middle[1] + away[1] * reach, halfY, picture.height);
+  stroke(picture, [x, y], [x + width, y], halfY * 2, colour);
   digits.forEach((digit, index) => {
     const at = ([dx, dy]: Point): Point => [x + (index * 1.7 + dx) * size, y - size + dy * size];
     for (const points of DIGITS[digit] ?? [])

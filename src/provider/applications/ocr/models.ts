@@ -41,6 +41,8 @@ export async function loadModels(threads: number): Promise<Models> {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
+      // Lines have many widths: an arena keeps memory for each, a third more at no gain in time.
+      enableCpuMemArena: false,
     });
   const detection = await session("ch_PP-OCRv4_det_infer.onnx");
   const direction = await session("ch_ppocr_mobile_v2.0_cls_infer.onnx");

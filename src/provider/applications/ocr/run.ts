@@ -55,13 +55,17 @@ const MAX_DRAWN_SIDE = 2560;
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /** Reads each picture of the manifest. A unit is a picture; its output is the page's JSON in `result.json`. */
-export async function readPictures(context: RunContext, parameters: OcrParameters): Promise<RunSummary> {
+export async function readPictures(
+  context: RunContext,
+  parameters: OcrParameters,
+): Promise<RunSummary & { readonly result: OcrResult }> {
   const { inputs } = context.manifest;
   const models = await loadModels(THREADS);
   try {
     const pages: Page[] = [];
     const units: Unit[] = [];
     const names = drawnNames(inputs);
+    context.progress(0, inputs.length);
     for (const [index, input] of inputs.entries()) {
       const name = input.slice("input/".length);
       const started = performance.now();
@@ -125,8 +129,7 @@ async function readPicture(
   for (const quad of await directLines(models.direction, picture, found)) {
     signal.throwIfAborted();
     const reading = await recogniseLine(models, picture, quad);
-    if (reading.text.trim() !== "" && reading.confidence >= LEAST_CONFIDENCE)
-      lines.push({ quad, ...reading });
+    if (reading.text !== "" && reading.confidence >= LEAST_CONFIDENCE) lines.push({ quad, ...reading });
   }
   return rowsOf(lines);
 }
