@@ -27,12 +27,12 @@ orders.once("close", () => {
 });
 const [line] = (await once(orders, "line")) as [string];
 
-process.on("uncaughtException", (error) => end(failure(error)));
+process.on("uncaughtException", (error) => void end(failure(error)));
 
 try {
-  end(await run(JSON.parse(line) as Work, process.argv[2] ?? ""));
+  await end(await run(JSON.parse(line) as Work, process.argv[2] ?? ""));
 } catch (error) {
-  end(failure(error));
+  await end(failure(error));
 }
 
 async function run({ manifest, directory }: Work, modulePath: string): Promise<Final> {
@@ -47,7 +47,7 @@ async function run({ manifest, directory }: Work, modulePath: string): Promise<F
     inputDirectory: join(directory, "input"),
     outputDirectory: join(directory, "output"),
     signal: stopped.signal,
-    log: (line) => process.stdout.write(`${line}\n`),
+    log: (line) => report({ type: "log", line }),
     progress: (done, total) => {
       const now = performance.now();
       if (now - told < PROGRESS_INTERVAL && done !== total) return;
@@ -74,7 +74,10 @@ function usage(): RunUsage {
   return { peakRssBytes: maxRSS * 1024, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 };
 }
 
-function end(final: Final): never {
+/** The last report; whoever reads it kills this process, so what was printed goes out before. */
+async function end(final: Final): Promise<never> {
+  for (const stream of [process.stdout, process.stderr])
+    await new Promise((resolve) => stream.write("", resolve));
   report(final);
   process.exit(final.type === "completed" ? 0 : 1);
 }

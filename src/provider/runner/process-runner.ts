@@ -23,7 +23,7 @@ export interface ProcessRunnerOptions {
 const MiB = 1024 * 1024;
 /** How long a supervisor may take to begin, and to end a run that is stopped [ms]. */
 const START_LIMIT = 20_000;
-const STOP_LIMIT = 10_000;
+const STOP_LIMIT = 6_000;
 /** Between two looks for a supervisor that died without a word [ms]. */
 const LIVENESS_INTERVAL = 250;
 
@@ -83,6 +83,8 @@ class ProcessRunner implements Runner {
       nodeOptions: [
         "--permission",
         "--allow-addons",
+        // About --allow-addons: native code is not held by Node's permissions, which is why there is a sandbox.
+        "--disable-warning=SecurityWarning",
         ...[...readable, ...writable].map((path) => `--allow-fs-read=${path}`),
         ...writable.map((path) => `--allow-fs-write=${path}`),
         `--max-old-space-size=${limits.ramMiB}`,

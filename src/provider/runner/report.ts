@@ -7,6 +7,7 @@ export type Report =
   /** The work itself begins: from here on it is paid for. */
   | { readonly type: "running" }
   | { readonly type: "progress"; readonly done: number; readonly total: number }
+  | { readonly type: "log"; readonly line: string }
   | Final;
 
 /** The last report; the process has nothing more to do. */
@@ -39,6 +40,8 @@ export function parseReport(line: string): Report | undefined {
       const { done, total } = value;
       return isCount(done) && isCount(total) ? { type: "progress", done, total } : undefined;
     }
+    case "log":
+      return typeof value.line === "string" ? { type: "log", line: value.line } : undefined;
     case "completed": {
       const summary = readSummary(value.summary);
       return summary && { type: "completed", summary, usage: readUsage(value.usage) };

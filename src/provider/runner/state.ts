@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Limits, Manifest } from "../../manifest.ts";
@@ -86,7 +87,7 @@ export class RunState {
   }
 
   async #writeTemporary(name: string, content: unknown, durable: boolean): Promise<string> {
-    const path = join(this.path, `${name}.${process.pid}`);
+    const path = join(this.path, `${name}.${randomUUID()}`);
     const file = await open(path, "w", 0o600);
     try {
       await file.writeFile(JSON.stringify(content));

@@ -14,7 +14,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
 import { CappedLog } from "./log.ts";
-import { bytesBelow, tidy } from "./output.ts";
+import { empty, holdMoreThan, tidy } from "./output.ts";
 import { identify, isAlive, killAll, tree, usageOf } from "./processes.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import { parseReport, REPORT_FD } from "./report.ts";
@@ -116,20 +116,13 @@ class Supervision {
       detached: true,
     });
     this.#child = child;
-    const exited = once(child, "exit");
-    const closed = once(child, "close");
-    closed.catch(() => undefined);
+    // At once: what comes before somebody listens is lost when the process ends soon.
+    const exited = once(child, "exit").then(exitOf);
+    const closed = once(child, "close").catch(() => undefined);
+    const said = this.#listen(child).then(() => undefined);
     await once(child, "spawn");
     this.#leader = await identify(child.pid ?? 0);
     if (this.#leader) await this.#state.write("application.json", this.#leader);
-
-    child.stdin.on("error", () => undefined);
-    child.stdout.on("data", (chunk: Buffer) => this.#log.write(chunk));
-    child.stderr.on("data", (chunk: Buffer) => {
-      this.#log.write(chunk);
-      this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-16_384);
-    });
-    const said = this.#listen(child).then(() => undefined);
     const work: Work = { manifest: this.#order.manifest, directory: this.#state.directory };
     if (this.#cause) child.stdin.end();
     else child.stdin.write(`${JSON.stringify(work)}\n`);
@@ -137,7 +130,7 @@ class Supervision {
     const watches = [() => this.#watchProcesses(), () => this.#watchOutput()].map((look) =>
       this.#repeat(look),
     );
-    const first = await Promise.race([exited.then(exitOf), said]);
+    const first = await Promise.race([exited, said]);
     this.#over.abort();
     await Promise.all(watches);
     if (this.#leader) await killAll(this.#leader, [...this.#seen.values()]);
@@ -146,8 +139,14 @@ class Supervision {
     return first;
   }
 
-  /** Reads reports; resolves with the final one. */
+  /** Reads what the application prints and reports, until its final report. */
   async #listen(child: ChildProcess): Promise<void> {
+    child.stdin?.on("error", () => undefined);
+    child.stdout?.on("data", (chunk: Buffer) => this.#log.write(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => {
+      this.#log.write(chunk);
+      this.#stderrTail = (this.#stderrTail + chunk.toString("latin1")).slice(-16_384);
+    });
     const reports = child.stdio[REPORT_FD];
     if (!(reports instanceof Readable)) throw new Error("There is no pipe for reports.");
     const limit = Math.min(this.#order.limits.outputMiB * MiB, REPORT_LIMIT);
@@ -179,6 +178,8 @@ class Supervision {
     if (!report || this.#final) return;
     if (report.type === "running") {
       if (this.#phases.at(-1)?.name === "starting") this.#enter("running");
+    } else if (report.type === "log") {
+      this.#log.write(`${report.line}\n`);
     } else if (report.type === "progress") {
       this.#progress = { done: report.done, total: report.total };
     } else {
@@ -245,9 +246,8 @@ class Supervision {
   }
 
   async #isOutputTooMuch(): Promise<boolean> {
-    let bytes = 0;
-    for (const folder of ["output", "tmp", "logs"]) bytes += await bytesBelow(this.#path(folder));
-    return bytes > this.#order.limits.outputMiB * MiB;
+    const folders = ["output", "tmp", "logs"].map((folder) => this.#path(folder));
+    return await holdMoreThan(this.#order.limits.outputMiB * MiB, folders);
   }
 
   /** Ends the run for this reason, unless there is one already: asks the application first, or kills it now. */
@@ -291,15 +291,27 @@ class Supervision {
 
   // ---- The end ----
 
-  /** Nothing runs any more: leaves what the result may hold. */
+  /** Nothing runs any more: leaves no more than the result may hold. */
   async #collect(): Promise<void> {
+    const output = this.#path("output");
     try {
-      for (const what of await tidy(this.#path("output")))
-        this.#log.write(`[removed ${relative(this.#state.directory, what)}]\n`);
-      await rm(this.#path("tmp"), { recursive: true, force: true }).catch(() => undefined);
-      if (await this.#isOutputTooMuch()) this.#cause ??= this.#tooMuchOutput();
+      await tidy(this.#path("tmp"));
+      await rm(this.#path("tmp"), { recursive: true });
+      if (!(await this.#isOutputTooMuch()))
+        for (const path of await tidy(output))
+          this.#log.write(
+            `[removed ${relative(this.#state.directory, path)}: is no file of this run alone]\n`,
+          );
+      if (await this.#isOutputTooMuch()) {
+        this.#cause ??= this.#tooMuchOutput();
+        await empty(output);
+        this.#log.write("[removed output: is more than the manifest asks for]\n");
+      }
     } catch (error) {
-      this.#cause ??= { kind: "infrastructure-fault", message: messageOf(error) };
+      this.#cause ??= {
+        kind: "infrastructure-fault",
+        message: `The output cannot be read: ${messageOf(error)}`,
+      };
     }
   }
 

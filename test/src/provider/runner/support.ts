@@ -1,0 +1,97 @@
+import { expect } from "chai";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JsonObject, Limits, Manifest } from "../../../../src/manifest.ts";
+import { openProcessRunner } from "../../../../src/provider/runner/process-runner.ts";
+import type { Runner, RunHandle, RunJob, RunOutcome } from "../../../../src/provider/runner/runner.ts";
+import type { SandboxName } from "../../../../src/provider/runner/sandbox.ts";
+
+export const APPLICATIONS = new URL("./applications.ts", import.meta.url);
+
+const LIMITS: Limits = { seconds: 30, ramMiB: 512, outputMiB: 8 };
+
+/** One folder for all of a test's tasks; at its end nothing of them may be left running. */
+export class Workshop {
+  path = "";
+
+  async open(): Promise<void> {
+    this.path = await realpath(await mkdtemp(join(tmpdir(), "neura-runner-")));
+  }
+
+  async close(): Promise<void> {
+    let left: string[] = [];
+    for (let attempt = 0; attempt < 100; attempt++) {
+      left = processesIn(this.path);
+      if (left.length === 0) break;
+      await sleep(20);
+    }
+    await rm(this.path, { recursive: true, force: true });
+    expect(left, "processes left behind").to.deep.equal([]);
+  }
+
+  async job(
+    application: string,
+    { parameters = {}, limits = {} }: { parameters?: JsonObject; limits?: Partial<Limits> } = {},
+  ): Promise<RunJob> {
+    const directory = await mkdtemp(join(this.path, "task-"));
+    await mkdir(join(directory, "input"));
+    const all = { ...LIMITS, ...limits };
+    const manifest: Manifest = {
+      schema: "neura/manifest/1",
+      application: application,
+      inputs: [],
+      parameters,
+      limits: all,
+    };
+    return { directory, manifest, limits: all };
+  }
+}
+
+/** A runner with the test's applications; with the machine's best sandbox unless one is named. */
+export async function testRunner(sandbox?: SandboxName): Promise<Runner> {
+  return await openProcessRunner({
+    applications: APPLICATIONS,
+    ...(sandbox === undefined ? {} : { sandboxes: [sandbox] }),
+  });
+}
+
+export async function outcomeOf(runner: Runner, job: RunJob): Promise<RunOutcome> {
+  return await (await runner.start(job)).wait();
+}
+
+export function logOf(job: { directory: string }): string {
+  return readFileSync(join(job.directory, "logs/application.log"), "utf8");
+}
+
+/** Waits until the application is at work. */
+export async function running(handle: RunHandle): Promise<void> {
+  await until(async () => (await handle.progress()).phase === "running");
+}
+
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  milliseconds = 20_000,
+): Promise<void> {
+  const end = performance.now() + milliseconds;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error("It did not happen in time.");
+    await sleep(20);
+  }
+}
+
+/** The processes that work in this folder or name it, each as its number and command line. */
+export function processesIn(folder: string): string[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return [];
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+      const directory = readlinkSync(`/proc/${pid}/cwd`);
+      return command.includes(folder) || directory.startsWith(folder) ? [`${pid} ${command}`] : [];
+    } catch {
+      return []; // Ended meanwhile.
+    }
+  });
+}
