@@ -6,6 +6,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {ITaskMarket} from "../interfaces/ITaskMarket.sol";
 import {Currency, Currency_WrongValue} from "../libraries/Currency.sol";
+import {Resources} from "../libraries/Resources.sol";
 import {Escrow} from "./Escrow.sol";
 import {ProtocolFee} from "./ProtocolFee.sol";
 import {Delivery, Fault, Outcome, Status, TaskId, Tasks, TaskState, Terms, Work} from "./Tasks.sol";
@@ -65,8 +66,8 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _fund(terms);
         // Check
         terms.validate();
-        work.validate();
-        id = _idOf(terms, work.hash());
+        (Resources resources, bytes32 payloadHash, string calldata payload) = work.validate();
+        id = _idOf(terms, Tasks.hashWork(resources, payloadHash, payload));
         if (TaskState.unwrap(_tasks[id]) != 0) revert TaskMarket_TaskExists(id);
         // Effect
         _tasks[id] = Tasks.newState(Status.Funded, Outcome.None, feeBps());
@@ -78,9 +79,9 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             terms.conditions,
             terms.assurance,
             terms.salt,
-            work.resources,
-            work.payloadHash,
-            work.payload
+            resources,
+            payloadHash,
+            payload
         );
     }
 
@@ -158,7 +159,8 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             if (secondsUsed > allowed) revert TaskMarket_TooManySeconds(id, secondsUsed, allowed);
         }
         if (delivery.resultHash == 0) revert Tasks.Tasks_ZeroHash();
-        Tasks.assertUri(delivery.result);
+        string calldata result = delivery.result;
+        Tasks.assertUri(result);
         // Effect: the fee is rounded down, in the provider's favour; it is the protocol that would be the caller.
         uint256 paid = terms.charge(outcome, secondsUsed);
         _tasks[id] = state.to(Status.Settled, outcome);
@@ -170,7 +172,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             delivery.report,
             delivery.resultHash,
             delivery.evidenceHash,
-            delivery.result
+            result
         );
         // Interaction: the registry, which calls nobody.
         if (active) _release(terms, 0, IProviderRegistry.Record.None);
