@@ -51,7 +51,7 @@ export const MACHINE: Resources = {
 };
 const DAY = 86_400n;
 
-type Connection = Awaited<ReturnType<typeof network.create>>;
+export type Connection = Awaited<ReturnType<typeof network.create>>;
 export type Account = Signer & { address: string };
 
 /** The contracts on a fresh simulated chain, a local Arweave gateway, and an owner with a key and a client. */
@@ -59,6 +59,7 @@ export interface World {
   connection: Connection;
   deployment: Deployment;
   storage: Storage;
+  gatewayUrl: string;
   home: string;
   owner: Account;
   ownerKey: StoredKey;
@@ -79,8 +80,11 @@ export interface World {
     | undefined;
 }
 
-export async function createWorld(cleanup: Cleanup, { token = false } = {}): Promise<World> {
-  const connection = await network.create();
+export async function createWorld(
+  cleanup: Cleanup,
+  { token = false, connection: given }: { token?: boolean; connection?: Connection } = {},
+): Promise<World> {
+  const connection = given ?? (await network.create());
   const { ethers } = connection;
   const [admin, treasury, owner, ...others] = await ethers.getSigners();
   if (admin === undefined || treasury === undefined || owner === undefined) throw new Error("no accounts");
@@ -141,6 +145,7 @@ export async function createWorld(cleanup: Cleanup, { token = false } = {}): Pro
     connection,
     deployment,
     storage,
+    gatewayUrl: gateway.url,
     home,
     owner,
     ownerKey: await publish(owner),

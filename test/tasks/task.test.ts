@@ -1,0 +1,188 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { expect } from "chai";
+import { network } from "hardhat";
+
+import { writeDeployment } from "../../src/deployment.ts";
+import type { StoredKey } from "../../src/keystore.ts";
+import { Outcome } from "../../src/market/outcome.ts";
+import { encodeTerms, workHash } from "../../src/market/terms.ts";
+import { Cleanup } from "../src/storage/support.ts";
+import {
+  type Account,
+  createWorld,
+  deliverResult,
+  fileIn,
+  textOf,
+  type World,
+} from "../src/market/support.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Hardhat's own; the owner's account is the third of the chain's unlocked ones. */
+const HARDHAT = join(ROOT, "node_modules/hardhat/dist/src/cli.js");
+/** Third account of the mnemonic that every Hardhat chain starts with. */
+const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  json: Record<string, unknown>;
+}
+
+describe("tasks: task", function () {
+  this.timeout(180_000);
+  const cleanup = new Cleanup();
+  let world: World;
+  let provider: { account: Account; key: StoredKey };
+  let environment: Record<string, string | undefined>;
+  let directory: string;
+
+  before(async () => {
+    const server = await network.createServer();
+    const { address, port } = await server.listen();
+    cleanup.add(() => server.close());
+    const url = `http://${address}:${port}`;
+    const connection = await network.create({ network: "local", override: { url } });
+    world = await createWorld(cleanup, { connection });
+    const [account] = world.others;
+    if (account === undefined) throw new Error("no account");
+    provider = { account, key: await world.register(account) };
+    directory = mkdtempSync(join(cleanup.directory(), "work-"));
+    const deployment = join(directory, "deployment.json");
+    await writeDeployment(deployment, world.deployment);
+    environment = {
+      ...process.env,
+      NEURA_RPC_URL: url,
+      NEURA_PRIVATE_KEY: OWNER_KEY,
+      NEURA_DEPLOYMENT: deployment,
+      NEURA_HOME: world.home,
+      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
+    };
+  });
+  after(() => cleanup.run());
+
+  /** Runs `hardhat task …` as a user does; `during` sees the process and its stderr so far. */
+  async function run(
+    words: string[],
+    during?: (process: ReturnType<typeof spawn>, stderr: string) => void,
+  ): Promise<Ended> {
+    const child = spawn(process.execPath, [HARDHAT, "task", ...words], { cwd: ROOT, env: environment });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      during?.(child, stderr);
+    });
+    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    const json: unknown = words.includes("--json") && stdout !== "" ? JSON.parse(stdout) : {};
+    return { code, stdout, stderr, json: { ...(json as object) } };
+  }
+
+  async function submit(): Promise<string> {
+    const file = await fileIn(directory, "scan.png", "a picture");
+    const { json, stderr, code } = await run(["submit", file, "--duration", "1m", "--json"]);
+    expect(code, stderr).to.equal(0);
+    return String(json["id"]);
+  }
+
+  it("checks, submits, follows and opens a task", async () => {
+    const check = await run(["check", "--ram", "1024", "--json"]);
+    expect(check.code, check.stderr).to.equal(0);
+    expect(check.json).to.include({ schema: "neura/task-check/1", eligible: 1 });
+    expect(check.stderr).to.match(/^Network local, chain 31337, http/m);
+
+    const file = await fileIn(directory, "scan.png", "a picture");
+    const dry = await run(["submit", file, "--dry-run", "--json"]);
+    expect(dry.json["dryRun"]).to.equal(true);
+    const submitted = await run(["submit", file, "--duration", "1m", "--max-cost", "1ANKR", "--json"]);
+    expect(submitted.code, submitted.stderr).to.equal(0);
+    expect(submitted.json).to.include({ schema: "neura/task-submit/1", costWei: "60000000000000" });
+    expect(submitted.stderr).to.contain("input/scan.png").and.to.contain("Reading back");
+    const id = String(submitted.json["id"]);
+
+    const status = await run(["status", id]);
+    expect(status.stdout).to.contain("Funded").and.to.contain("cancel by the owner, for another");
+    await deliverResult(world, await world.client.status(id), provider);
+
+    const waited = await run(["wait", id, "--timeout", "10s", "--json"]);
+    expect(waited.code, waited.stderr).to.equal(0);
+    expect(waited.json).to.include({ status: "Settled", outcome: "Completed" });
+    const watched = await run(["watch", id]);
+    expect(watched.code).to.equal(0);
+    expect(watched.stderr).to.contain("Settled: Completed");
+
+    const out = join(directory, "result");
+    const result = await run(["result", id, "--out", out, "--json"]);
+    expect(result.code, result.stderr).to.equal(0);
+    expect(result.json).to.include({ schema: "neura/task-result/1", sound: true, directory: out });
+    expect(await textOf(out, "output", "page.txt")).to.equal("hello");
+    const again = await run(["result", id, "--out", out, "--json"]);
+    expect(again.code).to.equal(1);
+    expect(again.json["error"]).to.include({ code: "result.exists" });
+  });
+
+  it("tells time-outs, ends without a result, and wrong use apart", async () => {
+    const id = await submit();
+    const late = await run(["wait", id, "--timeout", "1s", "--json"]);
+    expect(late.code).to.equal(3);
+    expect(late.json["error"]).to.include({ code: "task.timeout" });
+    expect((await run(["wait", id, "--for", "christmas"])).code).to.equal(2);
+    expect((await run(["wait", id, "--timeout", "soon"])).code).to.equal(2);
+
+    const { terms, work } = await world.client.status(id);
+    const market = await world.connection.ethers.getContractAt(
+      "TaskMarket",
+      world.deployment.contracts.TaskMarket,
+      provider.account,
+    );
+    await market.decline(encodeTerms(terms), workHash(work), Outcome.PolicyRefused);
+    const ended = await run(["wait", id]);
+    expect(ended.code).to.equal(4);
+    expect(ended.stderr).to.contain("Declined, PolicyRefused (nobody's fault)");
+    expect((await run(["watch", id, "--json"])).code).to.equal(4);
+    expect((await run(["result", id])).code).to.equal(4);
+  });
+
+  it("lets go with Ctrl-C and says how to come back", async () => {
+    const id = await submit();
+    let interrupted = false;
+    const { code, stderr } = await run(["watch", id], (child, text) => {
+      if (interrupted || !text.includes("Funded")) return;
+      interrupted = true;
+      child.kill("SIGINT");
+    });
+    expect(code).to.equal(130);
+    expect(stderr).to.contain("the task goes on").and.to.contain(`./neura task watch ${id}`);
+    const cancelled = await run(["cancel", id, "--json"]);
+    expect(cancelled.code, cancelled.stderr).to.equal(0);
+    expect(cancelled.json).to.include({ status: "Cancelled", outcome: "OwnerCancelled" });
+    const expired = await run(["expire", id]);
+    expect(expired.code).to.equal(1);
+    expect(expired.stderr).to.contain("it has ended (OwnerCancelled)");
+  });
+
+  it("shows each requirement with both numbers, and fails where nobody can", async () => {
+    const { code, stdout } = await run(["check", "--gpus", "2", "--gpu", "H100", "--ram", "1024"]);
+    expect(code).to.equal(1);
+    expect(stdout).to.match(/✘ gpuCount +needs 2, offers 0/);
+    expect(stdout).to.match(/✘ gpuClass +needs H100, offers any/);
+    expect(stdout).to.match(/✔ ramMiB +needs 1024, offers 8192/);
+  });
+
+  it("takes secrets from the environment only, and never shows them", async () => {
+    environment["MY_TOKEN"] = "sup3rs3cret";
+    const file = await fileIn(directory, "scan.png", "a picture");
+    const { stdout, stderr, json, code } = await run(["submit", file, "--secrets", "MY_TOKEN", "--json"]);
+    expect(code, stderr).to.equal(0);
+    expect(stdout + stderr).not.to.contain("sup3rs3cret");
+    const { secrets } = await deliverResult(world, await world.client.status(String(json["id"])), provider);
+    expect(secrets).to.equal('{"MY_TOKEN":"sup3rs3cret"}');
+    const missing = await run(["submit", file, "--secrets", "NO_SUCH"]);
+    expect(missing.code).to.equal(2);
+    expect(missing.stderr).to.contain("NO_SUCH");
+  });
+});
