@@ -1,0 +1,72 @@
+/**
+ * The package's main entry: what an app needs to buy and open work. `neura/envelope` is the encryption alone (it runs in
+ * a browser too), `neura/provider` sells work, `neura/contracts` are the typed contract factories, `neura/abi/<name>`
+ * and `neura/bytecode/<name>` single contracts, `neura/deployments/chain-<id>.json` what is deployed where.
+ */
+export { formatAmount, parseAmount, type Unit } from "./amount.ts";
+export {
+  type ContractName,
+  CONTRACTS,
+  type CurrencyInfo,
+  type Deployment,
+  deploymentPath,
+  loadDeployment,
+  parseDeployment,
+  verifyDeployment,
+} from "./deployment.ts";
+export { isNeuraError, messageOf, NeuraError } from "./errors.ts";
+export { loadArweaveKey } from "./keys/arweave.ts";
+export { backUpKeys, restoreKeys } from "./keys/backup.ts";
+export { provePossession } from "./keys/possession.ts";
+export { publishedKeys, publishKey } from "./keys/publish.ts";
+export { findKey, homeDirectory, listKeys, saveKey, type StoredKey } from "./keystore.ts";
+export { MarketClient } from "./market/client.ts";
+export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
+export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
+export { decodeTaskEvent, TASK_TOPICS, type TaskEvent } from "./market/events.ts";
+export {
+  Fault,
+  faultName,
+  faultOf,
+  Kind,
+  Outcome,
+  outcomeName,
+  outcomeOf,
+  Status,
+  statusName,
+  statusOf,
+} from "./market/outcome.ts";
+export { prepareTask, type PreparedTask, type TaskRequest } from "./market/prepare.ts";
+export {
+  checkProvider,
+  findProviders,
+  type ProviderQuery,
+  type ProviderReport,
+  type Requirement,
+} from "./market/providers.ts";
+export { fits, GPU_CLASSES, NO_RESOURCES, type Resources } from "./market/resources.ts";
+export { fetchResult, type ResultOptions, type TaskResult } from "./market/result.ts";
+export {
+  type Milestone,
+  taskStatus,
+  type TaskStatus,
+  waitForTask,
+  type WatchOptions,
+  watchTask,
+} from "./market/status.ts";
+export { type SubmitOptions, type SubmittedTask, submitTask } from "./market/submit.ts";
+export {
+  decodeSubmitted,
+  decodeTerms,
+  encodeTerms,
+  encodeWork,
+  maximumCostWei,
+  taskId,
+  type Terms,
+  type Work,
+  workHash,
+} from "./market/terms.ts";
+export { Secret } from "./secret.ts";
+export { openStorage, type StorageConfig, storageConfigFrom } from "./storage/open.ts";
+export type { Storage, Stored } from "./storage/storage.ts";
+export { balanceOf, deposit, setDelegate, withdraw } from "./wallet.ts";
