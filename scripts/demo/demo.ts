@@ -42,13 +42,6 @@ interface Transaction {
   readonly gasUsed: bigint;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
-});
-if (values.help) process.stdout.write("Usage: ./neura demo [picture…] [--json]\n");
-else process.exitCode = await main(positionals, values.json);
-
 async function main(pictures: readonly string[], json: boolean): Promise<number> {
   const screen = new Screen({ json });
   const interruption = new AbortController();
@@ -314,3 +307,10 @@ function textOf(document: unknown): string {
 function toError(thrown: unknown): NeuraError {
   return isNeuraError(thrown) ? thrown : new NeuraError("demo.failed", messageOf(thrown), { cause: thrown });
 }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+});
+if (values.help) process.stdout.write("Usage: ./neura demo [picture…] [--json]\n");
+else process.exitCode = await main(positionals, values.json);
