@@ -36,7 +36,7 @@ export function readParameters({ parameters }: Manifest): OcrParameters {
       throw badInput(`The application ocr has no parameter ${JSON.stringify(name)}.`, {
         next: "Leave it out; maxSide is the only one.",
       });
-  const maxSide = parameters.maxSide ?? MAX_SIDE.default;
+  const { maxSide = MAX_SIDE.default } = parameters;
   if (
     typeof maxSide !== "number" ||
     !Number.isInteger(maxSide) ||

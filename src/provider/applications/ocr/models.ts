@@ -41,6 +41,8 @@ export async function loadModels(threads: number): Promise<Models> {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
+      // Waiting threads sleep: spinning ones take the time of the node's other work, and their own on a busy machine.
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
       // Lines have many widths: an arena keeps memory for each, a third more at no gain in time.
       enableCpuMemArena: false,
     });
