@@ -262,10 +262,7 @@ contract TaskMarketHandler is Test {
         _call(
             i,
             _actor(who, i),
-            abi.encodeCall(
-                market.decline,
-                (_tasks[i], _workHashes[i], Outcome(bound(reason, 5, 14)))
-            )
+            abi.encodeCall(market.decline, (_tasks[i], _workHashes[i], Outcome(bound(reason, 5, 14))))
         );
     }
 

@@ -587,8 +587,8 @@ contract TasksTest is Test {
         return address(harness).staticcall(abi.encodeCall(harness.validate, (terms)));
     }
 
-    function expectRefusal(Terms memory terms, bytes memory error) private {
-        vm.expectRevert(error);
+    function expectRefusal(Terms memory terms, bytes memory reason) private {
+        vm.expectRevert(reason);
         harness.validate(terms);
     }
 }

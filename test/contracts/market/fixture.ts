@@ -8,11 +8,13 @@ export const COLLATERAL_WEI = 7n * 10n ** 17n + 3n;
 export const STAKE_WEI = 10n ** 18n;
 export const FEE_BPS = 250n;
 export const DECLINE_WINDOW = 120n;
-const DAY = 86_400n;
+export const DAY = 86_400n;
 
 export const METERED = 1n << 192n;
 
 export interface TaskOptions {
+  owner?: string;
+  provider?: string;
   price?: bigint;
   startBy?: bigint;
   completeBy?: bigint;
@@ -21,15 +23,31 @@ export interface TaskOptions {
   salt?: string;
 }
 
-/** Deploys everything; `token` makes the market's currency an ERC-20. */
-export async function deployMarket({ token = false } = {}) {
-  const connection = await network.create();
+/** Tokens that can be the currency, well-behaved and hostile. */
+export type TokenName = "MockERC20" | "HookERC20" | "FeeERC20" | "OddERC20" | "BlocklistERC20" | "LyingERC20";
+
+export interface MarketOptions {
+  /** The token that is the currency; without it, it is the native coin. */
+  token?: TokenName;
+  feeBps?: bigint;
+}
+
+/** Deploys everything on a chain where gas is free, so that wallets change by payments alone. */
+export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = {}) {
+  const connection = await network.create({
+    override: { type: "edr-simulated", gasPrice: 0n, initialBaseFeePerGas: 0n },
+  });
   const { ethers, networkHelpers } = connection;
   const [admin, treasury, owner, provider, operator, payout, delegate, stranger] = await ethers.getSigners();
   if (!admin || !treasury || !owner || !provider || !operator || !payout || !delegate || !stranger)
     throw new Error("the simulated network has too few accounts");
-  const erc20 = token ? await ethers.deployContract("MockERC20") : undefined;
+  const erc20 =
+    token === undefined
+      ? undefined
+      : await ethers.getContractAt("MockERC20", await (await ethers.deployContract(token)).getAddress());
   const currency = erc20 === undefined ? ethers.ZeroAddress : await erc20.getAddress();
+  /** What has to be sent along with a call that takes `amountWei`. */
+  const valueOf = (amountWei: bigint) => (erc20 === undefined ? amountWei : 0n);
   const registry = await ethers.deployContract("ProviderRegistry", [currency, 45n * DAY, admin.address]);
   const market = await ethers.deployContract("TaskMarket", [
     currency,
@@ -37,7 +55,7 @@ export async function deployMarket({ token = false } = {}) {
     DECLINE_WINDOW,
     admin.address,
     treasury.address,
-    FEE_BPS,
+    feeBps,
   ]);
   await registry.connect(admin).authorizeMarket(await market.getAddress());
   await registry.connect(provider).register(operator.address, payout.address, {
@@ -53,7 +71,7 @@ export async function deployMarket({ token = false } = {}) {
       await erc20.connect(party).approve(await registry.getAddress(), 2n ** 256n - 1n);
     }
   }
-  await registry.connect(provider).stake(STAKE_WEI, { value: token ? 0n : STAKE_WEI });
+  await registry.connect(provider).stake(STAKE_WEI, { value: valueOf(STAKE_WEI) });
 
   /** Terms and work of a task that starts within 100 s and is complete within 1,000 s from now. */
   const makeTask = async (options: TaskOptions = {}) => {
@@ -61,8 +79,8 @@ export async function deployMarket({ token = false } = {}) {
     const startBy = options.startBy ?? now + 100n;
     const completeBy = options.completeBy ?? now + 1_000n;
     const terms = {
-      owner: owner.address,
-      provider: provider.address,
+      owner: options.owner ?? owner.address,
+      provider: options.provider ?? provider.address,
       price: options.price ?? PRICE_WEI | METERED,
       conditions: startBy | (completeBy << 40n) | ((options.duration ?? DURATION) << 80n) | (1n << 152n),
       assurance: options.collateral ?? 0n,
@@ -87,6 +105,8 @@ export async function deployMarket({ token = false } = {}) {
     registry,
     market,
     erc20,
+    currency,
+    valueOf,
     parties: { admin, treasury, owner, provider, operator, payout, delegate, stranger },
     makeTask,
     deliveryOf,
