@@ -1,7 +1,8 @@
+import { watch } from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { open, readFile, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
-import { watch } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { messageOf, NeuraError } from "../../errors.ts";
 import { moduleCommand, moduleUrl, spawnModule } from "../../process.ts";
@@ -44,7 +45,15 @@ class ProcessRunner implements Runner {
   readonly #logBytes: number;
 
   constructor(applications: URL, sandbox: Sandbox, code: readonly string[], logBytes: number) {
-    this.isolation = ["own process group", "empty environment", "Node permissions", ...sandbox.isolation];
+    // Since Node 25 its permissions cover the network, which they refuse.
+    const offline = process.allowedNodeEnvironmentFlags.has("--allow-net")
+      ? ["no network but for native code"]
+      : [];
+    this.isolation = [
+      ...["own process group", "empty environment", "Node permissions"],
+      ...(sandbox.isolation.includes("no network") ? [] : offline),
+      ...sandbox.isolation,
+    ];
     this.#applications = applications;
     this.#sandbox = sandbox;
     this.#code = code;
@@ -65,7 +74,7 @@ class ProcessRunner implements Runner {
       limits: job.limits,
       command: this.#command(directory, job),
       signalsAsExitCodes: this.#sandbox.signalsAsExitCodes,
-      logBytes: Math.min(this.#logBytes, (job.limits.outputMiB * MiB) / 4),
+      logBytes: Math.floor(Math.min(this.#logBytes, (job.limits.outputMiB * MiB) / 4)),
     });
     await startSupervisor(state);
     return new Handle(state);
@@ -87,7 +96,7 @@ class ProcessRunner implements Runner {
         "--disable-warning=SecurityWarning",
         ...[...readable, ...writable].map((path) => `--allow-fs-read=${path}`),
         ...writable.map((path) => `--allow-fs-write=${path}`),
-        `--max-old-space-size=${limits.ramMiB}`,
+        `--max-old-space-size=${Math.ceil(limits.ramMiB)}`,
       ],
       arguments: [this.#applications.href],
     });
@@ -103,8 +112,8 @@ class ProcessRunner implements Runner {
  * CPU time, size of one file, open files; and it is the first to go when the machine runs out of memory.
  */
 function kernelLimits({ seconds, outputMiB }: RunJob["limits"]): string {
-  const cpuSeconds = seconds * availableParallelism() + 60;
-  const blocks = (outputMiB + 1) * 2048;
+  const cpuSeconds = Math.ceil(seconds) * availableParallelism() + 60;
+  const blocks = Math.ceil(outputMiB + 1) * 2048;
   return [
     ...[`-c 0`, `-t ${cpuSeconds}`, `-f ${blocks}`, "-n 4096"].map(
       (limit) => `ulimit ${limit} 2>/dev/null || :`,
@@ -166,8 +175,7 @@ class Handle implements RunHandle {
   async wait({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<RunOutcome> {
     let wake = (): void => undefined;
     const awake = (): void => wake();
-    const watcher = watch(this.#state.path, awake);
-    watcher.on("error", () => undefined);
+    const watcher = watchFolder(this.#state.path, awake);
     signal?.addEventListener("abort", awake);
     try {
       for (;;) {
@@ -183,7 +191,7 @@ class Handle implements RunHandle {
         if (outcome) return outcome;
       }
     } finally {
-      watcher.close();
+      watcher?.close();
       signal?.removeEventListener("abort", awake);
     }
   }
@@ -234,6 +242,15 @@ class Handle implements RunHandle {
       usage: told?.usage ?? { peakRssBytes: 0, cpuSeconds: 0 },
       logFiles: ["logs/application.log"],
     };
+  }
+}
+
+/** Undefined where the system has no more watches to give: then one has to look from time to time. */
+function watchFolder(path: string, changed: () => void): FSWatcher | undefined {
+  try {
+    return watch(path, changed).on("error", () => undefined);
+  } catch {
+    return undefined;
   }
 }
 

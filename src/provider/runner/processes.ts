@@ -79,7 +79,7 @@ export async function killAll(
   for (let attempt = 0; attempt < 100; attempt++) {
     const now = await identify(leader.pid);
     const reused = now !== undefined && now.started !== leader.started;
-    const mine = reused ? [] : await ledBy(leader.pid);
+    const mine = reused ? [] : await ledBy(leader);
     for (const other of others) if (await isAlive(other)) mine.push(other.pid);
     const left = await tree(now && !reused ? [leader.pid, ...mine] : mine);
     if (left.length === 0) return true;
@@ -99,11 +99,15 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** The living processes whose group or session this process leads, or led. */
-async function ledBy(leader: number): Promise<number[]> {
-  if (!linux) return (await psRows(["-A"])).flatMap((row) => (row.pgid === leader ? [row.pid] : []));
+async function ledBy(leader: ProcessIdentity): Promise<number[]> {
+  if (!linux) return (await psRows(["-A"])).flatMap((row) => (row.pgid === leader.pid ? [row.pid] : []));
+  const [boot, ticks] = leader.started.split("/");
+  // Numbers start anew with each boot.
+  if (boot !== bootId()) return [];
   return readdirSync("/proc").flatMap((name) => {
     const stat = /^\d+$/.test(name) ? readStat(Number(name)) : undefined;
-    return stat && (stat.group === leader || stat.session === leader) ? [Number(name)] : [];
+    const led = stat && (stat.group === leader.pid || stat.session === leader.pid);
+    return led && stat.startTicks >= Number(ticks) ? [Number(name)] : [];
   });
 }
 

@@ -74,12 +74,7 @@ function bubblewrap(program: string): Sandbox {
   ];
   return {
     name: "bubblewrap",
-    isolation: [
-      "no network",
-      "own processes only",
-      "files of the task only",
-      "no rights of the user (bubblewrap)",
-    ],
+    isolation: ["bubblewrap", "no network", "own processes only", "files of the task only"],
     signalsAsExitCodes: true,
     wrap: (command, { read, write, directory }) => [
       program,
@@ -98,7 +93,7 @@ function bubblewrap(program: string): Sandbox {
 function unshare(program: string): Sandbox {
   return {
     name: "unshare",
-    isolation: ["no network", "own processes only (namespaces)"],
+    isolation: ["namespaces", "no network", "own processes only"],
     signalsAsExitCodes: false,
     wrap: (command) => [
       program,

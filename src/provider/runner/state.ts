@@ -64,9 +64,9 @@ export class RunState {
   async write<N extends keyof Files>(
     name: N,
     content: Files[N],
-    options: { durable: boolean } = { durable: true },
+    options: { readonly durable?: boolean } = {},
   ): Promise<void> {
-    const temporary = await this.#writeTemporary(name, content, options.durable);
+    const temporary = await this.#writeTemporary(name, content, options.durable ?? false);
     await rename(temporary, join(this.path, name));
     if (options.durable) await this.#sync();
   }

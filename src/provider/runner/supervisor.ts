@@ -109,9 +109,11 @@ class Supervision {
   async #work(): Promise<Exit | undefined> {
     const [program = "", ...rest] = this.#order.command;
     const home = this.#path("tmp");
+    // onnxruntime reports to its makers by default since 1.29, names of models included.
+    const environment = { HOME: home, TMPDIR: home, ORT_DISABLE_TELEMETRY: "1" };
     const child = spawn(program, rest, {
       cwd: this.#state.directory,
-      env: { HOME: home, TMPDIR: home },
+      env: environment,
       stdio: ["pipe", "pipe", "pipe", "pipe"],
       detached: true,
     });
@@ -286,7 +288,7 @@ class Supervision {
       secondsWall: this.#secondsWall(),
       usage: this.#usage,
     };
-    await this.#state.write("progress.json", progress, { durable: false });
+    await this.#state.write("progress.json", progress);
   }
 
   // ---- The end ----
@@ -408,5 +410,5 @@ if (!(await state.claim(self))) process.exit(CLAIMED_EXIT_CODE);
 // Whoever started this may be gone already.
 process.stdout.on("error", () => undefined);
 process.stdout.write("ready\n");
-await state.write("outcome.json", await supervision.run());
+await state.write("outcome.json", await supervision.run(), { durable: true });
 process.exit();

@@ -68,7 +68,9 @@ describe("provider/runner: what a run cannot reach", function () {
             expect(end, attempt).to.equal("ERR_ACCESS_DENIED");
         if (sandbox.isolation.includes("own processes only")) expect(tries.signalParent).to.equal("ESRCH");
 
-        expect(["HOME", "OLDPWD", "PWD", "TMPDIR"]).to.include.members(Object.keys(environment));
+        expect(["HOME", "OLDPWD", "ORT_DISABLE_TELEMETRY", "PWD", "TMPDIR"]).to.include.members(
+          Object.keys(environment),
+        );
         expect(environment.HOME).to.equal(join(job.directory, "tmp"));
         expect(readdirSync(home)).to.deep.equal(["key.json"]);
         expect(readdirSync(job.directory).sort()).to.deep.equal(["input", "logs", "output", "run"]);

@@ -1,10 +1,12 @@
 import { expect } from "chai";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { spawnModule } from "../../../../src/process.ts";
 import { isNeuraError } from "../../../../src/errors.ts";
-import { identify, isAlive } from "../../../../src/provider/runner/processes.ts";
+import { identify } from "../../../../src/provider/runner/processes.ts";
 import type { Runner } from "../../../../src/provider/runner/runner.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
 import { logOf, outcomeOf, processesIn, running, testRunner, until, Workshop } from "./support.ts";
@@ -248,26 +250,51 @@ describe("provider/runner: runs in processes of their own", function () {
       });
     });
 
-    it("N17_guards against a number that belongs to another process by now", async () => {
-      const handle = await runner.start(await workshop.job("noop"));
-      expect((await handle.wait()).kind).to.equal("completed");
-      const stranger = spawnModule(new URL("./idle.ts", import.meta.url), {
-        detached: true,
-        stdio: "ignore",
-      });
+    it("N17_kills no stranger that has the number of the run's process by now", async () => {
+      const job = await workshop.job("noop");
+      await outcomeOf(runner, job);
+      const state = new RunState(job.directory);
+      await rm(join(state.path, "outcome.json"));
+      // One leads a group, the other is in a group whose leader has ended.
+      const leader = spawn("/bin/sleep", ["1000"], { detached: true, stdio: "ignore" });
+      const shell = spawn("/bin/sh", ["-c", "sleep 1000 >/dev/null & echo $!"], { detached: true });
+      const [output] = (await once(shell.stdout, "data")) as [Buffer];
+      const member = Number(output.toString());
+      await once(shell, "exit");
       try {
-        const state = new RunState(handle.directory);
-        await rm(join(state.path, "outcome.json"));
-        const pid = stranger.pid!;
-        await state.write("supervisor.json", { pid, started: "another boot/1" });
-        await state.write("application.json", { pid, started: "another boot/1" });
-        const adopted = await runner.adopt(handle.directory);
-        expect((await adopted!.wait()).kind).to.equal("infrastructure-fault");
-        await adopted!.stop("whatever");
-        expect(await isAlive((await identify(pid))!)).to.equal(true);
+        for (const [pid, stranger] of [
+          [leader.pid!, leader.pid!],
+          [shell.pid!, member],
+        ] as const) {
+          const identity = { pid, started: "another boot/1" };
+          await state.write("supervisor.json", identity);
+          await state.write("application.json", identity);
+          const adopted = await runner.adopt(job.directory);
+          await adopted!.stop("whatever");
+          expect((await adopted!.wait()).kind).to.equal("infrastructure-fault");
+          expect(await identify(stranger)).to.not.equal(undefined);
+        }
       } finally {
-        stranger.kill("SIGKILL");
+        for (const pid of [leader.pid!, member]) process.kill(pid, "SIGKILL");
       }
+    });
+
+    it("N17_kills the rest of a run whose leading process has ended", async () => {
+      const job = await workshop.job("noop");
+      await outcomeOf(runner, job);
+      const state = new RunState(job.directory);
+      await rm(join(state.path, "outcome.json"));
+      const shell = spawn("/bin/sh", ["-c", "sleep 1000 >/dev/null & echo $!; read wait"], {
+        detached: true,
+      });
+      const identity = (await identify(shell.pid!))!;
+      const [output] = (await once(shell.stdout, "data")) as [Buffer];
+      shell.stdin.end();
+      await once(shell, "exit");
+      await state.write("supervisor.json", identity);
+      await state.write("application.json", identity);
+      expect((await (await runner.adopt(job.directory))!.wait()).kind).to.equal("infrastructure-fault");
+      expect(await identify(Number(output.toString()))).to.equal(undefined);
     });
   });
 
