@@ -4,7 +4,7 @@
  *
  *     ./neura demo [picture…] [--json]
  */
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,17 +19,19 @@ import { loadArweaveKey } from "../../src/keys/arweave.ts";
 import { publishKey } from "../../src/keys/publish.ts";
 import { saveKey } from "../../src/keystore.ts";
 import { MarketClient } from "../../src/market/client.ts";
+import { nodeDirectory } from "../../src/provider/node.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import { toJson } from "../../tasks/output.ts";
 import { Processes, runCommand } from "./processes.ts";
 import { Screen } from "./screen.ts";
-import { NODE, startChain, startGateway, startNode } from "./stage.ts";
+import { NODE, startChain, startGateway, startNode, stopRuns } from "./stage.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SAMPLE = join(ROOT, "samples/invoice.png");
 const RESULTS = join(ROOT, ".neura/demo");
 /** Of the accounts that every local Hardhat chain gives coins to. */
 const MNEMONIC = Mnemonic.fromPhrase("test test test test test test test test test test test junk");
+const [DEPLOYER, OWNER, SELLER] = [0, 1, 2];
+const PROVIDER_HOME = "provider";
 const CHAIN_ID = 31337;
 const RATE = "0.001 ANKR";
 const SCHEMA = "neura/demo/1";
@@ -53,15 +55,16 @@ async function main(pictures: readonly string[], json: boolean): Promise<number>
   const { signal } = interruption;
   try {
     const files = pictures.length === 0 ? [SAMPLE] : pictures.map((picture) => resolve(picture));
+    for (const file of files) await requireFile(file);
     await demo({ files, directory, processes, screen, signal });
     return 0;
   } catch (thrown) {
     const error = toError(signal.aborted ? signal.reason : thrown);
-    if (json) process.stdout.write(`${toJson({ schema: SCHEMA, error })}\n`);
-    screen.fail(error);
+    screen.fail(error, SCHEMA);
     return isNeuraError(error, "interrupted") ? INTERRUPTED : 1;
   } finally {
     await processes.stop();
+    await stopRuns(join(nodeDirectory(join(directory, PROVIDER_HOME), walletAt(SELLER).address), "tasks"));
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -96,8 +99,8 @@ async function demo({
     pollingInterval: 50,
     cacheTimeout: -1,
   });
-  const owner = walletAt(1, provider);
-  const seller = walletAt(2, provider);
+  const owner = walletAt(OWNER).connect(provider);
+  const seller = walletAt(SELLER);
   const common = {
     NEURA_RPC_URL: chainUrl,
     NEURA_DEPLOYMENT: join(directory, "deployment.json"),
@@ -109,7 +112,7 @@ async function demo({
     NEURA_HOME: join(directory, home),
   });
   const deployment = await screen.step("   and deploy the contracts", async () => {
-    const environment = environmentOf(walletAt(0, provider), "deployer");
+    const environment = environmentOf(walletAt(DEPLOYER), "deployer");
     await runCommand(["deploy"], { environment, signal });
     const deployed = await loadDeployment({ provider, environment });
     screen.say(`TaskMarket ${deployed.contracts.TaskMarket}`);
@@ -118,7 +121,7 @@ async function demo({
   const amount = (wei: bigint) => formatAmount(wei, deployment.currency);
 
   const home = join(directory, "owner");
-  const sellerEnvironment = environmentOf(seller, "provider");
+  const sellerEnvironment = environmentOf(seller, PROVIDER_HOME);
   const events = new NodeEvents(screen);
   await screen.step("1  Both sides publish an encryption key; the provider registers its offer", async () => {
     const register = runCommand(["provider", "register", "--rate", RATE], {
@@ -184,6 +187,7 @@ async function demo({
   });
   const document: unknown = JSON.parse(await readFile(join(target, "result.json"), "utf8"));
   const text = textOf(document);
+  const log = await readFile(join(target, "logs/application.log"), "utf8").catch(() => "");
 
   const storage = openStorage("ar", { arweave: { gateways: [gateway] } });
   const sizeOf = async (uri: string) => (await storage.status(uri)).sizeBytes ?? 0;
@@ -193,6 +197,7 @@ async function demo({
   ];
   const data = {
     text,
+    log,
     result: { directory: target, files: result.files.map(({ path }) => path), document },
     task: { id: task.id, outcome: status.outcome, fault: status.fault },
     sound: result.sound,
@@ -213,7 +218,9 @@ async function demo({
     });
   }
 
-  screen.text("The text that was read", text);
+  const completed = status.outcome === "Completed";
+  if (completed) screen.text("The text that was read", text);
+  else screen.text("There is no text; the log that was delivered says why", log.trimEnd());
   const { escrowedWei, earnedWei, feeWei, refundedWei } = data.payments;
   screen.table(
     ["who paid what", "", ""],
@@ -237,6 +244,15 @@ async function demo({
   for (const { path } of result.files) screen.line(`    ${path}`);
   screen.line(`Done in ${data.seconds} s. All that was started is being stopped.`);
   screen.result({ schema: SCHEMA, ...data });
+  if (!completed) {
+    throw new NeuraError(
+      "demo.no-text",
+      `The work ended with ${status.outcome}, the fault of: ${status.fault}.`,
+      {
+        next: "See the log above, and try a PNG, JPEG or WebP picture.",
+      },
+    );
+  }
 }
 
 /** Shows what the node says about one task. */
@@ -276,8 +292,8 @@ class NodeEvents {
   }
 }
 
-function walletAt(index: number, provider: JsonRpcProvider): HDNodeWallet {
-  return HDNodeWallet.fromMnemonic(MNEMONIC, `m/44'/60'/0'/0/${index}`).connect(provider);
+function walletAt(index: number): HDNodeWallet {
+  return HDNodeWallet.fromMnemonic(MNEMONIC, `m/44'/60'/0'/0/${index}`);
 }
 
 function receiptFacts({ hash, gasUsed }: { hash: string; gasUsed: bigint }): {
@@ -295,6 +311,15 @@ function transactionsIn({ transactions }: Record<string, unknown>): Transaction[
     const { what, hash, gasUsed } = Object.fromEntries(Object.entries(each));
     if (typeof what !== "string" || typeof hash !== "string") return [];
     return [{ what, by: "provider" as const, hash, gasUsed: BigInt(String(gasUsed)) }];
+  });
+}
+
+/** Before anything is started. */
+async function requireFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile() === true) return;
+  throw new NeuraError("usage.no-picture", `There is no file ${file}.`, {
+    next: "Name a PNG, JPEG or WebP picture, or none for the sample.",
   });
 }
 

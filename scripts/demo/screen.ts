@@ -8,6 +8,7 @@ export class Screen {
   readonly #json: boolean;
   readonly #out: NodeJS.WriteStream;
   #since: number | undefined;
+  #hasResult = false;
 
   constructor({ json }: { json: boolean }) {
     this.#json = json;
@@ -53,10 +54,14 @@ export class Screen {
   }
 
   result(data: Readonly<Record<string, unknown>>): void {
-    if (this.#json) process.stdout.write(`${toJson(data)}\n`);
+    if (!this.#json) return;
+    this.#hasResult = true;
+    process.stdout.write(`${toJson(data)}\n`);
   }
 
-  fail(error: NeuraError): void {
+  /** Says what went wrong; as the JSON object too, where there is no other one yet. */
+  fail(error: NeuraError, schema: string): void {
+    if (!this.#hasResult) this.result({ schema, error });
     process.stderr.write(`\nError: ${error.message}\n${error.next === undefined ? "" : `${error.next}\n`}`);
   }
 

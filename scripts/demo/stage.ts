@@ -1,5 +1,7 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
+import { openProcessRunner } from "../../src/provider/runner/process-runner.ts";
 import { moduleCommand, moduleUrl } from "../../src/process.ts";
 import { freePort, objectIn, type Processes, taskCommand } from "./processes.ts";
 
@@ -51,4 +53,17 @@ export async function startNode(
     ready: (line) => (objectIn(line)?.["event"] === "started" ? true : undefined),
     signal,
   });
+}
+
+/** Ends runs that the node, stopped in the middle, has left to their own processes below its folder of tasks. */
+export async function stopRuns(tasks: string): Promise<void> {
+  const runs = (await readdir(tasks, { recursive: true }).catch(() => [])).filter((path) =>
+    /^[^/]+\/run-\d+$/.test(path),
+  );
+  if (runs.length === 0) return;
+  const runner = await openProcessRunner();
+  for (const path of runs) {
+    const run = await runner.adopt(join(tasks, path));
+    await run?.stop("The demo ends.");
+  }
 }
