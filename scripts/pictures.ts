@@ -4,9 +4,10 @@
  * Glyphs come as outlines from font files of npm packages, so that a machine without fonts draws the same picture;
  * words and noise come from the seed.
  */
+import { realpathSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import opentype from "opentype.js";
 import sharp from "sharp";
@@ -557,7 +558,7 @@ class Dice {
 const HELP = `Draws pictures of documents with known text, each with its text in a .txt beside it.
 
   node --import tsx scripts/pictures.ts --out <folder> [--kind invoice] [--seed 1] [--font sans|serif|mono|humanist]
-    [--size 24] [--rotation 0] [--noise 0] [--blur 0] [--photo] [--format png|jpeg|webp] [--quality 90] [--colours n]
+    [--size 24] [--rotation=-3] [--noise 0] [--blur 0] [--photo] [--format png|jpeg|webp] [--quality 90] [--colours n]
 
 Without --kind, one of each kind: ${kinds.join(", ")}.`;
 
@@ -614,4 +615,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main();
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) await main();

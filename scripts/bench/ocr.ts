@@ -1,10 +1,10 @@
 /**
  * How well and how fast the application `ocr` reads drawn pictures: `node --import tsx scripts/bench/ocr.ts [--json]`.
  */
+import { realpathSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { parseManifest } from "../../src/manifest.ts";
@@ -152,9 +152,8 @@ async function main(): Promise<void> {
   process.once("SIGINT", () => interruption.abort(new Error("Interrupted.")));
   const started = performance.now();
   const results = await measure(cases, interruption.signal, (done) => {
-    process.stderr.write(`\r${done} of ${cases.length} pictures`);
+    process.stderr.write(`\r${done} of ${cases.length} pictures${done === cases.length ? "\n" : ""}`);
   });
-  process.stderr.write("\n");
   const mean = (pick: (result: CaseResult) => number): number =>
     results.reduce((sum, result) => sum + pick(result), 0) / results.length;
   const summary = {
@@ -178,4 +177,4 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main();
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) await main();
