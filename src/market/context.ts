@@ -1,4 +1,4 @@
-import { type ContractRunner, isError, type Provider, type Signer } from "ethers";
+import { type ContractRunner, type Provider, type Signer } from "ethers";
 
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
@@ -162,19 +162,13 @@ export async function asking<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-/** The data that a call reverted with; it lies at different depths with different nodes. */
-function revertDataOf(error: unknown): string | undefined {
-  if (isError(error, "CALL_EXCEPTION") && error.data !== null) return error.data;
-  for (let value = error, depth = 0; typeof value === "object" && value !== null && depth < 4; depth++) {
-    const { data, cause, error: inner, info }: Record<string, unknown> = { cause: undefined, ...pick(value) };
-    if (typeof data === "string" && /^0x[0-9a-f]{8}/i.test(data)) return data;
-    value = (typeof data === "object" ? data : undefined) ?? info ?? inner ?? cause;
+/** The data that a call reverted with: ethers names it, and nodes put it below one or two others. */
+function revertDataOf(error: unknown, depth = 0): string | undefined {
+  if (typeof error === "string") return /^0x[0-9a-f]{8}/i.test(error) ? error : undefined;
+  if (typeof error !== "object" || error === null || depth > 4) return undefined;
+  for (const name of ["data", "info", "error", "cause"]) {
+    const data = revertDataOf(Reflect.get(error, name), depth + 1);
+    if (data !== undefined) return data;
   }
   return undefined;
-}
-
-function pick(value: object): Record<string, unknown> {
-  return Object.fromEntries(
-    ["data", "cause", "error", "info"].map((name) => [name, Reflect.get(value, name) as unknown]),
-  );
 }

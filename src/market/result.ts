@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hexlify } from "ethers";
@@ -261,15 +261,13 @@ async function checksOf(
 // ---- Directory and key ----
 
 async function requireAbsentOrEmpty(directory: string): Promise<void> {
-  const names = await readdir(directory).catch(async (error: unknown) => {
-    const exists = await stat(directory).then(
-      () => true,
-      () => false,
-    );
-    if (exists) return [basename(directory), messageOf(error)];
-    return [];
-  });
-  if (names.length === 0) return;
+  try {
+    if ((await readdir(directory)).length === 0) return;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return;
+    if (code !== "ENOTDIR") throw error;
+  }
   throw new NeuraError(
     "result.exists",
     `${directory} exists and is not empty; nothing in it has been touched.`,

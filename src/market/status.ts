@@ -71,6 +71,8 @@ export interface WatchOptions {
 }
 
 const INTERVAL_MS = 1000;
+/** A watch lasts for hours: so many failed questions in a row are put up with once it has seen its task. */
+const MAX_FAILURES = 30;
 const BPS = 10_000n;
 
 /**
@@ -97,16 +99,23 @@ export async function* watchTask(
 ): AsyncGenerator<TaskStatus> {
   let events: TaskEvents | undefined;
   let shown = "";
+  let failures = 0;
   for (;;) {
-    const state = await unlessAborted(stateOf(context, id), signal);
-    if (events?.state.status !== state.status || events.state.sinceSeconds !== state.sinceSeconds) {
-      events = await findEvents(context, state, signal);
+    try {
+      const state = await unlessAborted(stateOf(context, id), signal);
+      if (events?.state.status !== state.status || events.state.sinceSeconds !== state.sinceSeconds) {
+        events = await findEvents(context, state, signal);
+      }
+      const status = await unlessAborted(describe(context, events), signal);
+      failures = 0;
+      const summary = [status.status, ...status.next.map(({ who, action }) => `${who} ${action}`)].join();
+      if (summary !== shown) yield status;
+      shown = summary;
+      if (status.ended) return;
+    } catch (error) {
+      failures += 1;
+      if (events === undefined || signal?.aborted === true || failures > MAX_FAILURES) throw error;
     }
-    const status = await unlessAborted(describe(context, events), signal);
-    const summary = [status.status, ...status.next.map(({ who, action }) => `${who} ${action}`)].join();
-    if (summary !== shown) yield status;
-    shown = summary;
-    if (status.ended) return;
     await sleep(intervalMs, undefined, signal === undefined ? {} : { signal });
   }
 }

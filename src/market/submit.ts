@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { access, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { getBytes, hexlify, keccak256, sha256, toUtf8Bytes, type TransactionReceipt } from "ethers";
@@ -16,7 +16,7 @@ import { Status, statusOf } from "./outcome.ts";
 import { packPayload } from "./payload.ts";
 import { type PreparedTask, timesOf } from "./prepare.ts";
 import { loadRecord, readJson, saveRecord, type TaskRecord, writeJson } from "./records.ts";
-import { encodeTerms, encodeWork, taskId, type Terms, type Work } from "./terms.ts";
+import { encodeTerms, encodeWork, MAX_TERM_SECONDS, taskId, type Terms, type Work } from "./terms.ts";
 
 /** What is happening, for whoever waits. Sizes are missing where nothing is counted. */
 export interface SubmitProgress {
@@ -52,6 +52,8 @@ interface Draft {
   readonly id?: string | undefined;
 }
 
+/** A task lives for 30 days at most: what an attempt left is of no use after that. */
+const DRAFT_LIFE_MS = MAX_TERM_SECONDS * 1000;
 const UPLOAD_TAGS = { "Neura-Kind": "payload", "Neura-Version": "1" };
 
 /**
@@ -67,7 +69,9 @@ export async function submitTask(
   prepared: PreparedTask,
   options: SubmitOptions = {},
 ): Promise<SubmittedTask> {
-  const directory = join(context.home, "outbox", fingerprintOf(context, prepared));
+  const outbox = join(context.home, "outbox");
+  await forgetOldDrafts(outbox);
+  const directory = join(outbox, fingerprintOf(context, prepared));
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unlock = await lock(join(directory, "lock"));
   try {
@@ -221,6 +225,7 @@ async function send(
   await saveDraft(directory, { ...draft, id });
 
   onProgress?.({ phase: "sending" });
+  signal?.throwIfAborted();
   const response = await unlessAborted(
     asking(contracts.market.submit(encodeTerms(terms), encodeWork(work), { value: valueWei })),
     signal,
@@ -279,6 +284,15 @@ function fingerprintOf({ domain }: MarketContext, prepared: PreparedTask): strin
     typeof each === "bigint" ? each.toString() : each,
   );
   return sha256(toUtf8Bytes(text)).slice(2, 34);
+}
+
+/** Deletes what attempts that nobody came back to have left. */
+async function forgetOldDrafts(outbox: string): Promise<void> {
+  const names = await readdir(outbox).catch(() => []);
+  for (const name of names) {
+    const { mtimeMs } = await stat(join(outbox, name));
+    if (mtimeMs < Date.now() - DRAFT_LIFE_MS) await rm(join(outbox, name), { recursive: true, force: true });
+  }
 }
 
 function envelopePath(directory: string): string {

@@ -1,15 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
-import { keccak256, parseEther } from "ethers";
+import { keccak256, parseEther, sha256 } from "ethers";
 
+import { encodeHeader } from "../../../src/envelope/format.ts";
+import { resultContext } from "../../../src/envelope/index.ts";
+import { commitTo, generateContentKey, wrapForAll } from "../../../src/envelope/keys.ts";
 import { MarketClient } from "../../../src/market/client.ts";
 import type { PreparedTask, TaskRequest } from "../../../src/market/prepare.ts";
 import type { StoredKey } from "../../../src/keystore.ts";
 import { loadRecord } from "../../../src/market/records.ts";
 import type { TaskStatus } from "../../../src/market/status.ts";
-import type { SubmittedTask } from "../../../src/market/submit.ts";
+import type { SubmitProgress, SubmittedTask } from "../../../src/market/submit.ts";
 import { Outcome } from "../../../src/market/outcome.ts";
 import { encodeTerms, workHash } from "../../../src/market/terms.ts";
 import { Secret } from "../../../src/secret.ts";
@@ -230,36 +233,31 @@ describe("market: a task from the owner's side", () => {
       expect(await tasksOfOwner()).to.equal(1);
     });
 
-    it("N11_ goes on after a crash between upload and transaction, with the same task", async () => {
+    /** Submits until a phase begins, and is killed there. */
+    async function killedAt(phase: SubmitProgress["phase"]): Promise<void> {
       const crash = new AbortController();
-      await world.client
-        .submit(prepared, {
-          signal: crash.signal,
-          onProgress: ({ phase }) => {
-            if (phase === "sending") crash.abort(new Error("killed"));
-          },
-        })
-        .catch((error: unknown) => expect(error).to.have.property("message", "killed"));
-      const known = readdirSync(join(world.home, "tasks")).toSorted().at(-1);
+      const onProgress = (progress: SubmitProgress): void => {
+        if (progress.phase === phase) crash.abort(new Error("killed"));
+      };
+      const error: unknown = await world.client
+        .submit(prepared, { signal: crash.signal, onProgress })
+        .catch((thrown: unknown) => thrown);
+      expect(error).to.have.property("message", "killed");
+    }
+
+    it("N11_ goes on after a crash between upload and transaction, with the same task", async () => {
+      const before = new Set(readdirSync(join(world.home, "tasks")));
+      await killedAt("sending");
+      expect(await tasksOfOwner()).to.equal(0);
+      const known = readdirSync(join(world.home, "tasks")).filter((name) => !before.has(name));
       const again = await world.client.submit(prepared);
-      expect(readdirSync(join(world.home, "tasks"))).to.include(`${again.id}.json`);
+      expect(known).to.deep.equal([`${again.id}.json`]);
+      expect(again.stored).to.equal(undefined);
       expect(await tasksOfOwner()).to.equal(1);
-      expect(known).to.be.a("string");
     });
 
     it("N11_ pays once when it was cut off after the transaction was sent", async () => {
-      const crash = new AbortController();
-      await world.client
-        .submit(prepared, {
-          signal: crash.signal,
-          onProgress: ({ phase }) => {
-            if (phase === "confirming") crash.abort(new Error("killed"));
-          },
-        })
-        .then(
-          () => expect.fail("it should have been killed"),
-          (error: unknown) => expect(error).to.have.property("message", "killed"),
-        );
+      await killedAt("confirming");
       const again = await world.client.submit(prepared);
       expect(again.transaction).to.equal(undefined);
       expect(again.costWei).to.equal(prepared.costWei);
@@ -268,21 +266,20 @@ describe("market: a task from the owner's side", () => {
     });
 
     it("makes new times when the old ones have passed, with the payload that is stored already", async () => {
-      const crash = new AbortController();
-      await world.client
-        .submit(prepared, {
-          signal: crash.signal,
-          onProgress: ({ phase }) => {
-            if (phase === "sending") crash.abort(new Error("killed"));
-          },
-        })
-        .catch(() => undefined);
-      const { ids } = { ids: readdirSync(join(world.home, "tasks")) };
-      if ((await tasksOfOwner()) > 0) return; // The transaction was faster than the abort.
+      await killedAt("sending");
+      const known = readdirSync(join(world.home, "tasks"));
       await passSeconds(700);
       const task = await world.client.submit(prepared);
-      expect(ids).not.to.include(`${task.id}.json`);
+      expect(known).not.to.include(`${task.id}.json`);
+      expect(task.stored).to.equal(undefined);
       expect(await tasksOfOwner()).to.equal(1);
+    });
+
+    it("seals anew when it was cut off while encrypting", async () => {
+      await killedAt("encrypting");
+      const task = await world.client.submit(prepared);
+      await deliverResult(world, task, provider);
+      expect((await world.client.result(task.id, { directory: out() })).sound).to.equal(true);
     });
 
     it("refuses to submit the same at the same time", async () => {
@@ -290,6 +287,19 @@ describe("market: a task from the owner's side", () => {
       const [failed] = both.filter((each) => each.status === "rejected");
       expect(failed?.reason).to.have.property("code", "submit.running");
       expect(await tasksOfOwner()).to.equal(1);
+    });
+
+    it("forgets attempts that nobody came back to", async () => {
+      const old = join(world.home, "outbox", "0".repeat(32));
+      mkdirSync(old, { recursive: true });
+      writeFileSync(join(old, "payload.envelope"), "x");
+      const young = join(world.home, "outbox", "1".repeat(32));
+      mkdirSync(young, { recursive: true });
+      const longAgo = new Date(Date.now() - 31 * 86_400_000);
+      utimesSync(old, longAgo, longAgo);
+      await world.client.submit(prepared);
+      expect(readdirSync(join(world.home, "outbox"))).to.deep.equal(["1".repeat(32)]);
+      rmSync(young, { recursive: true });
     });
 
     it("orders again when it is asked again", async () => {
@@ -501,6 +511,34 @@ describe("market: a task from the owner's side", () => {
     expect((await world.client.wait(task.id, { for: "accepted" })).status).to.equal("Active");
   });
 
+  it("goes on watching when the node fails for a while, and gives up when it does not come back", async () => {
+    const task = await submit();
+    const { provider: node } = world.connection.ethers;
+    let failing = false;
+    // The same node behind a connection that breaks.
+    const broken = new Proxy(node, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        if (failing && name === "call") return () => Promise.reject(new Error("connection lost"));
+        return value.bind(target) as unknown;
+      },
+    });
+    const { deployment, storage, home } = world;
+    const client = new MarketClient({ runner: broken, deployment, storage: () => storage, home });
+    const seen: string[] = [];
+    for await (const { status } of client.watch(task.id, { intervalMs: 1 })) {
+      seen.push(status);
+      failing = true;
+      setTimeout(() => (failing = false), 15);
+      if (seen.length === 1) await world.client.close(task.id, "cancel");
+    }
+    expect(seen).to.deep.equal(["Funded", "Cancelled"]);
+    failing = true;
+    const error: unknown = await client.wait(task.id, { for: "ended" }).catch((thrown: unknown) => thrown);
+    expect(error).to.have.property("message", "connection lost");
+  });
+
   it("stops waiting at once when it is aborted", async () => {
     const task = await submit();
     const controller = new AbortController();
@@ -646,6 +684,25 @@ describe("market: a task from the owner's side", () => {
     expect(readdirSync(directory)).to.deep.equal(["scan.png"]);
   });
 
+  it("N04_ refuses a result whose wrap holds another key than the one that it commits to", async () => {
+    const task = await submit();
+    const [committed, wrapped] = [generateContentKey(), generateContentKey()];
+    const fixed = {
+      kind: "body",
+      chunkBytes: 4096,
+      context: resultContext({ taskId: task.id }),
+      keyCommit: commitTo(committed),
+    } as const;
+    const header = {
+      compartments: [{ ...fixed, recipients: wrapForAll(fixed, wrapped, [world.ownerKey.publicKey]) }],
+    };
+    await deliverResult(world, task, provider, { envelope: encodeHeader(header) });
+    expect((await errorOf(world.client.result(task.id, { directory: out() }))).code).to.equal(
+      "envelope.key-mismatch",
+    );
+    expect(readdirSync(directory)).to.deep.equal(["scan.png"]);
+  });
+
   it("N05_ refuses a result whose hash is not that of the chain", async () => {
     const task = await submit();
     await deliverResult(world, task, provider, { resultHash: `0x${"55".repeat(32)}` });
@@ -662,8 +719,7 @@ describe("market: a task from the owner's side", () => {
       "result.wrong-hash",
     );
     const second = await submit({ publicResult: true });
-    const { "0": empty } = [await archiveOf({ "other.txt": "x" })];
-    const { sha256 } = await import("ethers");
+    const empty = await archiveOf({ "other.txt": "x" });
     await deliverResult(world, second, provider, { envelope: empty, resultHash: sha256(empty) });
     expect((await errorOf(world.client.result(second.id, { directory: out() }))).code).to.equal(
       "archive.malformed",
