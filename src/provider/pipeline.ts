@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline as pipe } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -54,6 +54,7 @@ export interface PipelineParts {
 }
 
 const MIB = 1024 * 1024;
+const RESULT = "result.envelope";
 /** Gas of accepting and delivering, for the decision whether a task pays: never the limit of a transaction. */
 const GAS_OF_A_TASK = 130_000n;
 const MAX_ATTEMPTS = 2;
@@ -486,7 +487,7 @@ export class Pipeline {
   async #refuse(entry: Entry, { reason, message }: Refusal, error: unknown): Promise<void> {
     await this.#stopRun(entry, message);
     const code = isNeuraError(error) ? error.code : "provider.refused";
-    this.#advance(entry, "closing", { outcome: reason, error: { code, message } }, { reason, message });
+    this.#advance(entry, "closing", { outcome: reason, error: { code, message } }, { reason, code, message });
   }
 
   /** Ends work that nobody will pay for. */
@@ -522,11 +523,11 @@ export class Pipeline {
     fields: Omit<NodeEvent, "level" | "event"> = {},
   ): Promise<Entry> {
     const done = this.#advance(entry, "done", facts);
-    this.#emit(entry, event, { ...fields, gasWei: done.gasWei }, event === "late" ? "error" : "info");
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      await rm(this.#runFolder(entry, attempt), { recursive: true, force: true });
+    const folder = this.#folder(entry);
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (name !== RESULT) await rm(join(folder, name), { recursive: true, force: true });
     }
-    await rm(join(this.#folder(entry), "payload.envelope"), { force: true });
+    this.#emit(entry, event, { ...fields, gasWei: done.gasWei }, event === "late" ? "error" : "info");
     return done;
   }
 
@@ -623,7 +624,7 @@ export class Pipeline {
   }
 
   #resultPath(entry: Entry): string {
-    return join(this.#folder(entry), "result.envelope");
+    return join(this.#folder(entry), RESULT);
   }
 
   #advance(entry: Entry, step: Step, facts: Facts, fields: Omit<NodeEvent, "level" | "event"> = {}): Entry {

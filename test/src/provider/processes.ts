@@ -1,5 +1,4 @@
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -141,10 +140,7 @@ export class NodeProcess {
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    this.ended = once(child, "exit").then(([code, signal]: [number | null, string | null]) => ({
-      code,
-      signal,
-    }));
+    this.ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
     for (const stream of [child.stdout, child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on("line", (line) => {

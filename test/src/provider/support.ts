@@ -1,14 +1,48 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HDNodeWallet } from "ethers";
+import { expect } from "chai";
+import { HDNodeWallet, hexlify, randomBytes } from "ethers";
+
+import { hashEnvelope, payloadContext, seal } from "../../../src/envelope/index.ts";
 
 import type { NodeEvent } from "../../../src/provider/log.ts";
 import { type NodeOptions, ProviderNode } from "../../../src/provider/node.ts";
 import { DEFAULT_POLICY, type Policy } from "../../../src/provider/policy.ts";
 import type { StoredKey } from "../../../src/keystore.ts";
-import { type Account, createWorld, fileIn, type World } from "../market/support.ts";
-import type { Cleanup } from "../storage/support.ts";
+import {
+  type Account,
+  archiveOf,
+  createWorld,
+  fileIn,
+  MACHINE,
+  RATE_WEI,
+  STAKE_WEI,
+  type World,
+} from "../market/support.ts";
+import type { OutcomeName } from "../../../src/market/outcome.ts";
+import type { Resources } from "../../../src/market/resources.ts";
+import {
+  type Conditions,
+  encodeTerms,
+  encodeWork,
+  maximumCostWei,
+  taskId,
+  type Terms,
+  type Work,
+} from "../../../src/market/terms.ts";
+import { type Cleanup, collect } from "../storage/support.ts";
 import { FakeRunner } from "./fake-runner.ts";
+
+/** In the market, in the registry, and on the provider's account [wei]. */
+export interface Balances {
+  readonly owner: bigint;
+  readonly provider: bigint;
+  readonly fees: bigint;
+  readonly market: bigint;
+  readonly stake: bigint;
+  readonly locked: bigint;
+  readonly gas: bigint;
+}
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 
@@ -78,6 +112,126 @@ export class Stage {
     });
   }
 
+  /** The context of a payload with this salt. */
+  contextOf(salt: string): string {
+    return payloadContext({ ...this.domain, owner: this.world.owner.address, salt });
+  }
+
+  get domain(): { chainId: bigint; market: string } {
+    const { chainId, contracts } = this.world.deployment;
+    return { chainId: BigInt(chainId), market: contracts.TaskMarket };
+  }
+
+  /** An envelope for the provider as it should be, around `archive`. */
+  async envelope(
+    archive: Uint8Array,
+    { salt, recipients = [this.providerKey.publicKey] }: { salt: string; recipients?: Uint8Array[] },
+  ): Promise<{ bytes: Buffer; hash: string }> {
+    const compartments = [{ kind: "body" as const, recipients, source: [archive] }];
+    const sealed = seal({ context: this.contextOf(salt), compartments });
+    const bytes = await collect(sealed.stream);
+    return { bytes, hash: sealed.result().hash };
+  }
+
+  /**
+   * Submits what a client of ours would never submit: stores `bytes` and pays for a task about them.
+   * All that is not given is as it should be.
+   */
+  async submitRaw({
+    salt = hexlify(randomBytes(32)),
+    bytes,
+    hash,
+    payload,
+    terms: change = {},
+    resources = MACHINE,
+  }: {
+    salt?: string;
+    bytes?: Uint8Array;
+    hash?: string;
+    payload?: string;
+    terms?: Partial<Omit<Terms, "conditions">> & { conditions?: Partial<Conditions> };
+    resources?: Resources;
+  }): Promise<{ id: string; costWei: bigint; terms: Terms; work: Work }> {
+    const { owner, connection, deployment, storage } = this.world;
+    const { ethers } = connection;
+    const right = await this.envelope(await payloadArchive(), { salt });
+    const stored = payload === undefined ? await storage.put(bytes ?? right.bytes) : undefined;
+    if (stored) await storage.readBack(stored);
+    const now = (await ethers.provider.getBlock("latest"))!.timestamp;
+    const terms: Terms = {
+      owner: owner.address,
+      provider: this.provider.address,
+      price: { amountWei: RATE_WEI, metered: true },
+      collateralWei: 0n,
+      salt,
+      ...change,
+      conditions: {
+        startBySeconds: now + 600,
+        completeBySeconds: now + 1200,
+        durationSeconds: 60,
+        keyEpoch: 1,
+        ...change.conditions,
+      },
+    };
+    const payloadHash =
+      hash ?? (bytes === undefined ? right.hash : await hashEnvelope([bytes]).catch(() => right.hash));
+    const work = { resources, payloadHash, payload: payload ?? stored!.uri };
+    const market = await ethers.getContractAt("TaskMarket", deployment.contracts.TaskMarket);
+    const costWei = maximumCostWei(terms);
+    await market.connect(owner).submit(encodeTerms(terms), encodeWork(work), { value: costWei });
+    return { id: taskId(this.domain, terms, work), costWei, terms, work };
+  }
+
+  /** Moves the chain's time on and makes a block. */
+  async passSeconds(seconds: number): Promise<void> {
+    await this.world.connection.networkHelpers.time.increase(seconds);
+  }
+
+  /** How many transactions the provider's account has sent. */
+  async nonce(): Promise<number> {
+    return await this.world.connection.ethers.provider.getTransactionCount(this.provider.address);
+  }
+
+  // ---- Money ----
+
+  /** What everybody has [wei]. */
+  async balances(): Promise<Balances> {
+    const { ethers } = this.world.connection;
+    const { contracts } = this.world.deployment;
+    const market = await ethers.getContractAt("TaskMarket", contracts.TaskMarket);
+    const registry = await ethers.getContractAt("ProviderRegistry", contracts.ProviderRegistry);
+    const { address } = this.provider;
+    const { stake, locked } = await registry.providerOf(address);
+    return {
+      owner: await market.balanceOf(this.world.owner.address),
+      provider: await market.balanceOf(address),
+      fees: await market.feesDue(address),
+      market: await ethers.provider.getBalance(contracts.TaskMarket),
+      stake,
+      locked,
+      gas: await ethers.provider.getBalance(address),
+    };
+  }
+
+  /** The task ended with this outcome, and its whole price went back to the owner; nobody else gained or lost. */
+  async expectRefunded(
+    { id, costWei }: { id: string; costWei: bigint },
+    outcome: OutcomeName,
+    before: Balances,
+    { gasWei }: { gasWei: bigint },
+  ): Promise<void> {
+    expect((await this.world.client.status(id)).outcome).to.equal(outcome);
+    const after = await this.balances();
+    expect(after).to.deep.equal({
+      ...before,
+      owner: before.owner + costWei,
+      market: before.market + costWei,
+      stake: STAKE_WEI,
+      locked: 0n,
+      gas: before.gas - gasWei,
+    });
+  }
+
   /** Waits for an event of the node. */
   async event(
     name: string,
@@ -96,4 +250,33 @@ export class Stage {
       await sleep(10);
     }
   }
+}
+
+/** A payload's tar archive with one small file. */
+export async function payloadArchive(
+  change: { manifest?: Record<string, unknown>; files?: Record<string, string | Uint8Array> } = {},
+): Promise<Buffer> {
+  const manifest = {
+    schema: "neura/manifest/1",
+    application: "test",
+    inputs: ["input/question.txt"],
+    parameters: {},
+    limits: { seconds: 60, ramMiB: 512, outputMiB: 16 },
+    ...change.manifest,
+  };
+  const files = change.files ?? { "input/question.txt": "What is the answer?" };
+  return await archiveOf({ "manifest.json": JSON.stringify(manifest), ...files });
+}
+
+/** What an event says was paid for gas [wei]. */
+export function gasOf({ gasWei }: NodeEvent): bigint {
+  if (typeof gasWei !== "bigint") throw new Error("the event has no gasWei");
+  return gasWei;
+}
+
+/** A text of an event. */
+export function textIn(event: NodeEvent, name: string): string {
+  const value = event[name];
+  if (typeof value !== "string") throw new Error(`the event has no ${name}`);
+  return value;
 }
