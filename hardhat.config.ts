@@ -6,6 +6,7 @@ import closingLine from "./plugins/closing-line/index.ts";
 import strictSolc from "./plugins/strict-solc/index.ts";
 import { accountTasks } from "./tasks/account.ts";
 import { deployTasks } from "./tasks/deploy.ts";
+import { providerTasks } from "./tasks/provider.ts";
 import { taskTasks } from "./tasks/task.ts";
 import { walletTasks } from "./tasks/wallet.ts";
 
@@ -14,7 +15,7 @@ const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
   plugins: [toolbox, strictSolc, closingLine],
-  tasks: [...accountTasks, ...deployTasks, ...taskTasks, ...walletTasks],
+  tasks: [...accountTasks, ...deployTasks, ...providerTasks, ...taskTasks, ...walletTasks],
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),
