@@ -36,8 +36,9 @@ contract Actor {
                 revert(0, 0x100000)
             }
         } else if (_manner == Manner.BurnGas) {
-            // Every further operation costs gas, so this ends.
-            while (true) {}
+            assembly {
+                invalid()
+            }
         }
     }
 
