@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
+import { createRequire } from "node:module";
 import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 export interface CommandOptions {
   /** Options of Node itself, before the module. */
@@ -57,7 +58,7 @@ export function spawnModule(module: URL, options: SpawnOptions = {}): ChildProce
 }
 
 function typescriptOptions(contractTypes: boolean): string[] {
-  if (contractTypes) return ["--import", import.meta.resolve("tsx")];
+  if (contractTypes) return ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href];
   // By default since 22.18; warned about until 24.12.
   return ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"];
 }

@@ -1,6 +1,5 @@
 /** Applications as a run may meet them: good ones, broken ones, hostile ones. Loaded by the runner's own process. */
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import * as fs from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -149,7 +148,6 @@ const runs: Record<string, (context: RunContext) => Promise<RunSummary> | RunSum
       worker: () => new Worker("for(;;);", { eval: true }),
       signalParent: () => process.kill(Number(told("parent")), 0),
       connect: async () => await connected(Number(told("port"))),
-      listen: async () => await listening(),
     };
     const result: Record<string, string> = {};
     for (const [name, attempt] of Object.entries(tries))
@@ -175,14 +173,7 @@ async function spawned(): Promise<void> {
 async function connected(port: number): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   await new Promise<void>((resolve, reject) => {
-    socket.once("error", reject).once("connect", () => socket.end("escaped", resolve));
-  });
-}
-
-async function listening(): Promise<void> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(0, "0.0.0.0", () => server.close(() => resolve()));
+    socket.on("error", reject).once("connect", () => socket.end("escaped", resolve));
   });
 }
 
