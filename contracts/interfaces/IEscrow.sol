@@ -27,6 +27,9 @@ interface IEscrow {
 
     /// @notice `payer` put `amount` [wei] into the balance of `account`.
     event Deposited(address indexed account, address indexed payer, uint256 amount);
+    /// @notice `amount` [wei] of the balance of `account` went into the escrow of a task. A task that is paid with
+    /// exactly its cost in native coin touches no balance, and has no such event.
+    event Spent(address indexed account, uint256 amount);
     /// @notice `account` took `amount` [wei] out to `to`.
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
     event DelegateSet(address indexed account, address indexed delegate, Delegation delegation);
@@ -37,6 +40,8 @@ interface IEscrow {
     error Escrow_InsufficientBalance(address account, uint256 balance, uint256 needed);
     error Escrow_ZeroAmount();
     error Escrow_ZeroAddress();
+    /// @notice The ledger cannot be the receiver: what it holds without an account is nobody's.
+    error Escrow_ToItself();
     /// @notice `caller` has no delegation of `account` at all.
     error Escrow_NotDelegate(address account, address caller);
     error Escrow_DelegationExpired(address account, address delegate, uint40 expiresAt);
@@ -60,6 +65,9 @@ interface IEscrow {
 
     /// @notice Lets `delegate` pay for tasks of the caller within `delegation`, replacing what it had; a limit of 0
     /// revokes it at once.
+    /// @dev Warning: a delegate without a provider in its scope can spend its whole limit on tasks for itself.
+    /// @dev Warning: a delegate that sees a replacement coming can spend the old limit before it; revoke first, or
+    /// set what is left in addition.
     function setDelegate(address delegate, Delegation calldata delegation) external;
 
     /// @notice Moves the fees due from the settlements of `accounts` into the treasury's balance. Anyone.

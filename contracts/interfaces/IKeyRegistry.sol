@@ -46,7 +46,8 @@ interface IKeyRegistry {
     /// @notice The key of `account` of `epoch`; reverts with {KeyRegistry_UnknownEpoch}.
     function keyAt(address account, uint32 epoch) external view returns (Key memory);
 
-    /// @notice The newest key of `account` that is not revoked, and its epoch; `epoch` is 0 when there is none.
+    /// @notice The newest key of `account` and its epoch; `epoch` is 0 when there is none, or when it is revoked: no
+    /// older one takes its place, a new one has to be published.
     function currentKey(address account) external view returns (Key memory key, uint32 epoch);
 
     /// @notice What the encryption key signs (EIP-712 digest) to publish as `epoch` of `account`.

@@ -85,6 +85,10 @@ interface IProviderRegistry {
     error ProviderRegistry_NotActive(address account);
     error ProviderRegistry_ZeroAddress(string what);
     error ProviderRegistry_NoSlots();
+    /// @notice Nothing is free: a task of price 0 cannot be submitted.
+    error ProviderRegistry_ZeroRate();
+    /// @notice Neither the registry nor a market can be the receiver of stake: it would be nobody's there.
+    error ProviderRegistry_ToContract(address to);
     error ProviderRegistry_MetadataTooLong(uint256 length, uint256 maximum);
     /// @notice The status cannot be chosen (`None`).
     error ProviderRegistry_InvalidStatus();

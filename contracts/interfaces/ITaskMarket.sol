@@ -30,6 +30,10 @@ import {IProviderRegistry} from "./IProviderRegistry.sol";
 /// @dev Warning: an owner can cancel until the provider accepts. A provider that runs work before accepting it
 /// risks that work.
 /// @dev Warning: the provider sees the plain text of what it runs.
+/// @dev Warning: the owner names the provider; without collateral it need not be registered, and what it fails to do
+/// before it registers is on no record.
+/// @dev In a market with a token, {fail} and {abandon} with collateral need the registry's transfer of what is
+/// slashed: while the token is paused they wait, and the escrow with them. Without collateral nothing waits.
 interface ITaskMarket {
     /// @notice A task was paid for. Id, owner and provider are indexed; the rest of the terms, and the work,
     /// follow in the data.
@@ -69,6 +73,10 @@ interface ITaskMarket {
     error TaskMarket_InvalidOutcome(Outcome outcome);
     /// @notice A delegate pays from the owner's balance only.
     error TaskMarket_ValueFromDelegate(address delegate, uint256 value);
+    /// @notice Stake that leaves the registry cannot go to the market, where it would be nobody's.
+    error TaskMarket_StakeToMarket();
+    /// @notice The window for declining is longer than it may be [s].
+    error TaskMarket_UnfitDeclineWindow(uint256 declineWindow, uint256 maximum);
     /// @notice Registry and market differ in currency, or stake could leave before a task ends.
     error TaskMarket_UnfitRegistry(address registry);
 
@@ -81,7 +89,8 @@ interface ITaskMarket {
     /// @return id EIP-712 digest of the terms.
     function submit(Terms calldata terms, Work calldata work) external payable returns (TaskId id);
 
-    /// @notice Takes everything back before the provider accepts. Owner or its delegate, until `startBy`.
+    /// @notice Takes everything back before the provider accepts, until `startBy`. Owner, or a delegate whose
+    /// delegation is in force and covers the task.
     function cancel(Terms calldata terms, bytes32 workHash) external;
 
     // ---- Provider or its operator ----

@@ -65,6 +65,7 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
     function _withdraw(address account, address to, uint256 amount) internal {
         // Check
         if (to == address(0)) revert Escrow_ZeroAddress();
+        if (to == address(this)) revert Escrow_ToItself();
         if (amount == 0) revert Escrow_ZeroAmount();
         // Effect: a provider's fees leave together with its earnings.
         _collect(account);
@@ -92,12 +93,23 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
         if (block.timestamp > delegation.expiresAt) {
             revert Escrow_DelegationExpired(account, msg.sender, delegation.expiresAt);
         }
-        if (
-            (delegation.provider != address(0) && delegation.provider != provider) ||
-            (delegation.model != 0 && delegation.model != model)
-        ) revert Escrow_DelegationScope(account, msg.sender, provider, model);
+        if (!_covers(delegation, provider, model)) {
+            revert Escrow_DelegationScope(account, msg.sender, provider, model);
+        }
         if (limit < amount) revert Escrow_DelegationLimit(account, msg.sender, limit, amount);
         delegation.limitWei = (limit - amount).toUint96();
+    }
+
+    /// @dev Whether `delegation` is in force and for tasks of `provider` with `model`.
+    function _covers(
+        Delegation memory delegation,
+        address provider,
+        uint256 model
+    ) internal view returns (bool) {
+        return
+            block.timestamp <= delegation.expiresAt &&
+            (delegation.provider == address(0) || delegation.provider == provider) &&
+            (delegation.model == 0 || delegation.model == model);
     }
 
     // ---- Fees ----

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {ITaskMarket} from "../interfaces/ITaskMarket.sol";
@@ -20,6 +21,8 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     /// @inheritdoc ITaskMarket
     uint256 public constant override ABANDON_BPS = 2_500;
     uint256 private constant BPS = 10_000;
+    /// @dev A longer one would let a provider stall for free [s].
+    uint256 private constant MAX_DECLINE_WINDOW = 1 days;
 
     // ---- Immutables ----
 
@@ -48,14 +51,18 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             Currency.unwrap(registry_.currency()) != Currency.unwrap(currency_) ||
             registry_.unbondingPeriod() <= Tasks.MAX_TERM
         ) revert TaskMarket_UnfitRegistry(address(registry_));
+        if (declineWindow_ > MAX_DECLINE_WINDOW) {
+            revert TaskMarket_UnfitDeclineWindow(declineWindow_, MAX_DECLINE_WINDOW);
+        }
         registry = registry_;
         declineWindow = declineWindow_;
     }
 
     /// @notice A plain transfer of the native coin is a deposit of the sender's; slashed collateral comes in the
-    /// same way from the registry and is credited by who asked for it.
+    /// same way from the registry, within the call that asked for it and credits it.
     receive() external payable {
         if (msg.sender != address(registry)) depositFor(msg.sender, msg.value);
+        else if (!_reentrancyGuardEntered()) revert TaskMarket_StakeToMarket();
     }
 
     // ---- Submit ----
@@ -95,14 +102,22 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
             _debit(owner, cost);
         } else if (currency.isNative()) {
             if (msg.value == cost) return;
-            if (msg.value > cost) _credit(owner, msg.value - cost);
-            else _debit(owner, cost - msg.value);
+            if (msg.value != 0) {
+                _credit(owner, msg.value);
+                emit Deposited(owner, owner, msg.value);
+            }
+            _debit(owner, cost);
         } else {
             uint256 balance = balanceOf(owner);
-            if (balance < cost) _deposit(owner, cost - balance);
-            else if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
+            if (balance < cost) {
+                _deposit(owner, cost - balance);
+                emit Deposited(owner, owner, cost - balance);
+            } else if (msg.value != 0) {
+                revert Currency_WrongValue(msg.value, 0);
+            }
             _debit(owner, cost);
         }
+        emit Spent(owner, cost);
     }
 
     // ---- Cancel, expire ----
@@ -110,7 +125,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     /// @inheritdoc ITaskMarket
     function cancel(Terms calldata terms, bytes32 workHash) external override {
         (TaskId id, TaskState state) = _load(terms, workHash);
-        if (msg.sender != terms.owner) _requireDelegate(id, terms.owner);
+        if (msg.sender != terms.owner) _requireDelegate(id, terms);
         _requireFunded(id, state);
         _requireUntil(id, terms.conditions.startBy());
         _close(id, state, terms, Status.Cancelled, Outcome.OwnerCancelled);
@@ -203,7 +218,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _requireActive(id, state);
         _requireAfter(id, _declinableUntil(terms, state));
         _requireUntil(id, terms.conditions.completeBy());
-        uint256 slashed = (terms.assurance.collateralWei() * ABANDON_BPS) / BPS;
+        uint256 slashed = Math.ceilDiv(terms.assurance.collateralWei() * ABANDON_BPS, BPS);
         _closeAtFault(id, state, terms, Outcome.ProviderAbandoned, slashed, 0);
     }
 
@@ -298,9 +313,10 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         }
     }
 
-    /// @dev A delegate that still has a limit may also take back what it bought: the money goes to the owner.
-    function _requireDelegate(TaskId id, address owner) private view {
-        if (delegationOf(owner, msg.sender).expiresAt < block.timestamp) {
+    /// @dev A delegate may also take back what it could have bought, whatever is left of its limit: the money goes
+    /// to the owner.
+    function _requireDelegate(TaskId id, Terms calldata terms) private view {
+        if (!_covers(delegationOf(terms.owner, msg.sender), terms.provider, terms.conditions.model())) {
             revert TaskMarket_NotOwner(id, msg.sender);
         }
     }

@@ -56,7 +56,7 @@ struct Delivery {
     Report report;
     /// SHA-256 of the result's envelope without its recipients, or of the plain result.
     bytes32 resultHash;
-    /// EIP-712 struct hash of the delivery's evidence (docs/envelope.md says what it commits to).
+    /// EIP-712 struct hash of the delivery's evidence (docs/market.md says what it commits to).
     bytes32 evidenceHash;
     /// Where the result is, a URI of at most 256 bytes.
     string result;
@@ -245,6 +245,8 @@ library Tasks {
     error Tasks_InvalidSchedule(uint256 now_, uint256 startBy, uint256 completeBy, uint256 duration);
     error Tasks_ReferenceLength(uint256 length, uint256 maximum);
     error Tasks_ZeroHash();
+    /// @notice The most that the task can cost exceeds 96 bits [wei].
+    error Tasks_CostTooHigh(uint256 cost, uint256 maximum);
 
     // ---- Hashes (EIP-712) ----
 
@@ -266,7 +268,8 @@ library Tasks {
     function hash(Terms calldata terms, bytes32 workHash) internal pure returns (bytes32 structHash) {
         bytes32 typeHash = TASK_TYPEHASH;
         // The six words of `terms` stand in calldata as EIP-712 encodes them; copying them at once saves 250 gas in
-        // every call. Dirty address bits change the hash, so such a task cannot exist ({validate} reads both).
+        // every call. Dirty address bits change the hash; {ITaskMarket.submit} reads both
+        // addresses and reverts on such bits, so no such task exists.
         assembly ("memory-safe") {
             let buffer := mload(0x40)
             mstore(buffer, typeHash)
@@ -287,6 +290,9 @@ library Tasks {
         if (Conditions.unwrap(conditions) & UNSUPPORTED_CONDITIONS != 0) revert Tasks_Unsupported("conditions");
         uint256 length = conditions.duration();
         if (terms.price.amountWei() == 0 || length == 0) revert Tasks_ZeroAmount();
+        // A ledger word must be able to take it back.
+        uint256 cost = maximumCost(terms);
+        if (cost > type(uint96).max) revert Tasks_CostTooHigh(cost, type(uint96).max);
         uint256 start = conditions.startBy();
         uint256 latest = conditions.completeBy();
         unchecked {

@@ -71,10 +71,9 @@ contract KeyRegistry is IKeyRegistry, EIP712 {
 
     /// @inheritdoc IKeyRegistry
     function currentKey(address account) external view override returns (Key memory key, uint32 epoch) {
-        for (epoch = latestEpoch[account]; epoch != 0; --epoch) {
-            StoredKey storage stored = _keys[account][epoch];
-            if (stored.revokedAt == 0) return (_key(stored), epoch);
-        }
+        uint32 latest = latestEpoch[account];
+        StoredKey storage stored = _keys[account][latest];
+        if (latest != 0 && stored.revokedAt == 0) return (_key(stored), latest);
     }
 
     /// @inheritdoc IKeyRegistry

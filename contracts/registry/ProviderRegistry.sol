@@ -96,6 +96,7 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     function _setOffer(StoredProvider storage provider, Offer calldata offer) private {
         offer.shape.assertWellFormed();
         if (offer.slots == 0) revert ProviderRegistry_NoSlots();
+        if (offer.rateWei == 0) revert ProviderRegistry_ZeroRate();
         uint256 length = bytes(offer.metadata).length;
         if (length > MAX_METADATA) revert ProviderRegistry_MetadataTooLong(length, MAX_METADATA);
         provider.shape = offer.shape;
@@ -168,6 +169,7 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     function withdrawStake(address to) external override nonReentrant returns (uint256 amount) {
         // Check
         if (to == address(0)) revert ProviderRegistry_ZeroAddress("to");
+        if (to == address(this) || marketEffectiveAt[to] != 0) revert ProviderRegistry_ToContract(to);
         StoredProvider storage provider = _registered(msg.sender);
         amount = provider.unbonding;
         if (amount == 0) revert ProviderRegistry_NothingUnbonding(msg.sender);

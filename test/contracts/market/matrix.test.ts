@@ -214,7 +214,7 @@ for (const collateral of [0n, COLLATERAL_WEI]) {
           unlock();
           break;
         case "Abandoned": {
-          const slashed = (collateral * 2_500n) / 10_000n;
+          const slashed = (collateral * 2_500n + 9_999n) / 10_000n;
           credit("owner", COST_WEI + slashed);
           unlock();
           slash(slashed);
