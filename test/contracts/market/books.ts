@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { BaseContract, ContractTransactionResponse } from "ethers";
+import type { BaseContract } from "ethers";
 
 import { deployMarket } from "./fixture.ts";
 import type { Fixture, MarketOptions } from "./fixture.ts";
@@ -30,15 +30,14 @@ export async function booksOf(fixture: Fixture, others: Accounts = {}): Promise<
       String(await connection.provider.request({ method: "eth_getBalance", params: [address, "latest"] })),
     );
   };
-  const ask = async (name: "balanceOf" | "feesDue", account: string): Promise<bigint> =>
-    BigInt(await call(contracts.market, market.interface.encodeFunctionData(name, [account])));
+  const ask = async (data: string): Promise<bigint> => BigInt(await call(contracts.market, data));
 
   const books: Books = {};
   for (const [name, address] of Object.entries({ ...people, ...contracts }))
     books[`wallet.${name}`] = await wallet(address);
   for (const [name, address] of Object.entries(people)) {
-    books[`ledger.${name}`] = await ask("balanceOf", address);
-    books[`fees.${name}`] = await ask("feesDue", address);
+    books[`ledger.${name}`] = await ask(market.interface.encodeFunctionData("balanceOf", [address]));
+    books[`fees.${name}`] = await ask(market.interface.encodeFunctionData("feesDue", [address]));
   }
   const { stake, locked, unbonding, declined, abandoned, failed } = await registry.providerOf(
     parties.provider.address,
@@ -53,9 +52,9 @@ export async function booksOf(fixture: Fixture, others: Accounts = {}): Promise<
 }
 
 /** Sends what `act` sends, and expects the books to change by `moves` and by nothing else. */
-export async function expectMoves(
+export async function expectMoves<Response>(
   fixture: Fixture,
-  act: () => Promise<ContractTransactionResponse>,
+  act: () => Promise<Response>,
   moves: Books,
   others: Accounts = {},
 ) {

@@ -35,7 +35,7 @@ export interface MarketOptions {
 /** Deploys everything on a chain where gas is free, so that wallets change by payments alone. */
 export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = {}) {
   const connection = await network.create({
-    override: { type: "edr-simulated", gasPrice: 0n, initialBaseFeePerGas: 0n },
+    override: { gasPrice: 0n, initialBaseFeePerGas: 0n },
   });
   const { ethers, networkHelpers } = connection;
   const [admin, treasury, owner, provider, operator, payout, delegate, stranger] = await ethers.getSigners();
