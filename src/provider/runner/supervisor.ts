@@ -120,6 +120,8 @@ class Supervision {
     this.#child = child;
     // At once: what comes before somebody listens is lost when the process ends soon.
     const exited = once(child, "exit").then(exitOf);
+    // Where it cannot be started at all, waiting for "spawn" tells.
+    exited.catch(() => undefined);
     const closed = once(child, "close").catch(() => undefined);
     const said = this.#listen(child).then(() => undefined);
     await once(child, "spawn");

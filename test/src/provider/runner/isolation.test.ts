@@ -4,12 +4,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import { join } from "node:path";
-import { moduleUrl, spawnModule } from "../../../../src/process.ts";
+import { spawnModule } from "../../../../src/process.ts";
 import type { RunJob, RunOutcome } from "../../../../src/provider/runner/runner.ts";
 import { findSandbox, SANDBOXES } from "../../../../src/provider/runner/sandbox.ts";
 import type { Sandbox } from "../../../../src/provider/runner/sandbox.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
-import { logOf, outcomeOf, processesIn, testRunner, until, Workshop } from "./support.ts";
+import { logOf, outcomeOf, processesIn, supervised, testRunner, until, Workshop } from "./support.ts";
 
 const PRIVATE_KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318";
 
@@ -166,36 +166,14 @@ describe("provider/runner: what a run cannot reach", function () {
           for (const line of processesIn(job.directory)) process.kill(Number.parseInt(line, 10), "SIGKILL");
       });
 
-      /** Lets the supervisor run a shell in the sandbox: native code, which Node's permissions do not hold. */
+      /** Runs a shell in the sandbox: native code, which Node's permissions do not hold. */
       async function native(script: string): Promise<{ job: RunJob; outcome: RunOutcome; log: string }> {
         const job = await workshop.job("native");
-        const state = new RunState(job.directory);
-        await state.prepare();
+        await new RunState(job.directory).prepare();
         const write = [join(job.directory, "output"), join(job.directory, "tmp")];
         const reach = { read: [], write, directory: job.directory };
-        await state.write("order.json", {
-          manifest: job.manifest,
-          limits: job.limits,
-          command: [
-            "/bin/sh",
-            "-c",
-            'ulimit -c 0; exec "$@"',
-            "sh",
-            ...sandbox.wrap(["/usr/bin/bash", "-c", script], reach),
-          ],
-          signalsAsExitCodes: sandbox.signalsAsExitCodes,
-          logBytes: 4096,
-        });
-        const module = moduleUrl(import.meta.url, "../../../../src/provider/runner/supervisor");
-        const supervisor = spawnModule(module, {
-          arguments: [job.directory],
-          environment: {},
-          detached: true,
-          stdio: ["ignore", "pipe", "inherit"],
-        });
-        await new Promise((resolve) => supervisor.stdout?.once("data", resolve));
-        const handle = await (await testRunner()).adopt(job.directory);
-        const outcome = await handle!.wait();
+        const command = sandbox.wrap(["/usr/bin/bash", "-c", script], reach);
+        const outcome = await supervised(job, command, sandbox.signalsAsExitCodes);
         return { job, outcome, log: logOf(job) };
       }
     });

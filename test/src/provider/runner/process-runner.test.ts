@@ -9,7 +9,16 @@ import { isNeuraError } from "../../../../src/errors.ts";
 import { identify } from "../../../../src/provider/runner/processes.ts";
 import type { Runner } from "../../../../src/provider/runner/runner.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
-import { logOf, outcomeOf, processesIn, running, testRunner, until, Workshop } from "./support.ts";
+import {
+  logOf,
+  outcomeOf,
+  processesIn,
+  running,
+  supervised,
+  testRunner,
+  until,
+  Workshop,
+} from "./support.ts";
 
 describe("provider/runner: runs in processes of their own", function () {
   this.timeout(60_000);
@@ -92,6 +101,12 @@ describe("provider/runner: runs in processes of their own", function () {
       expect(outcome.kind).to.equal("infrastructure-fault");
       expect(outcome.message).to.include("nothing");
       expect(outcome.secondsWall).to.equal(0);
+    });
+
+    it("is our fault where it cannot be started", async () => {
+      const outcome = await supervised(await workshop.job("noop"), ["/nowhere/node"]);
+      expect(outcome.kind).to.equal("infrastructure-fault");
+      expect(outcome.message).to.match(/^The run could not be supervised: .*ENOENT/);
     });
 
     it("N01_is not believed where it reports nonsense", async () => {

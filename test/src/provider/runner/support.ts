@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject, Limits, Manifest } from "../../../../src/manifest.ts";
 import { openProcessRunner } from "../../../../src/provider/runner/process-runner.ts";
 import type { Runner, RunHandle, RunJob, RunOutcome } from "../../../../src/provider/runner/runner.ts";
+import { moduleUrl, spawnModule } from "../../../../src/process.ts";
+import { RunState } from "../../../../src/provider/runner/state.ts";
 import type { SandboxName } from "../../../../src/provider/runner/sandbox.ts";
 
 export const APPLICATIONS = new URL("./applications.ts", import.meta.url);
@@ -60,6 +62,28 @@ export async function testRunner(sandbox?: SandboxName): Promise<Runner> {
 
 export async function outcomeOf(runner: Runner, job: RunJob): Promise<RunOutcome> {
   return await (await runner.start(job)).wait();
+}
+
+/** The outcome of any command instead of an application's process. */
+export async function supervised(
+  job: RunJob,
+  command: readonly string[],
+  signalsAsExitCodes = false,
+): Promise<RunOutcome> {
+  const { directory, manifest, limits } = job;
+  const state = new RunState(directory);
+  await state.prepare();
+  await state.write("order.json", { manifest, limits, command, signalsAsExitCodes, logBytes: 4096 });
+  const supervisor = spawnModule(moduleUrl(import.meta.url, "../../../../src/provider/runner/supervisor"), {
+    arguments: [directory],
+    environment: {},
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await new Promise((resolve) => supervisor.stdout?.once("data", resolve));
+  const handle = await (await testRunner("none")).adopt(directory);
+  if (!handle) throw new Error("There is nothing to adopt.");
+  return await handle.wait();
 }
 
 export function logOf(job: { directory: string }): string {
