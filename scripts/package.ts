@@ -7,6 +7,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import packageJson from "../package.json" with { type: "json" };
 import { CONTRACTS } from "../src/deployment.ts";
 
 const run = promisify(execFile);
@@ -53,13 +54,21 @@ await run(process.execPath, [join(root, "scripts/hardhat.js"), "build", "--no-te
   cwd: root,
 });
 await run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"], { cwd: root });
-for (const name of CONTRACTS) {
-  const { abi, bytecode } = await artifactOf(name);
-  await writeModule("abi", name, "abi", abi);
-  await writeModule("bytecode", name, "bytecode", bytecode);
+// The compiled library reads its version here, and bundlers for browsers which file stands in for which.
+const { name, version, browser } = packageJson;
+const compiled = (path: string): string => path.replace(/\.ts$/, ".js");
+const mapped = Object.fromEntries(
+  Object.entries(browser).map(([from, to]) => [compiled(from), compiled(to)]),
+);
+const description = { name, version, private: true, type: "module", browser: mapped };
+await writeFile(join(dist, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
+for (const contract of CONTRACTS) {
+  const { abi, bytecode } = await artifactOf(contract);
+  await writeModule("abi", contract, "abi", abi);
+  await writeModule("bytecode", contract, "bytecode", bytecode);
 }
 const records = (await readdir(join(root, "deployments"))).filter((name) =>
   /^chain-(?!31337|1337)\d+\.json$/.test(name),
 );
 await mkdir(join(dist, "deployments"));
-for (const name of records) await cp(join(root, "deployments", name), join(dist, "deployments", name));
+for (const record of records) await cp(join(root, "deployments", record), join(dist, "deployments", record));
