@@ -144,14 +144,13 @@ export class Sender {
   async send(call: Call, options: { signal?: AbortSignal | undefined } = {}): Promise<Mined> {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal ? [options.signal] : [])]);
     for (let attempt = 1; ; attempt++) {
-      const served = this.#options.store.succeeded(call.purpose);
-      if (served) return served;
       const entry = await unlessAborted(
         this.#inTurn(() => this.#begin(call, signal)),
         signal,
       );
+      if ("succeeded" in entry) return entry;
       const end = await unlessAborted(entry.end, signal);
-      if (end !== "lost" && this.#isVoid(entry, end.hash)) {
+      if (end !== "lost" && purposeIn(entry, end.hash) !== call.purpose) {
         throw new NeuraError(
           "sender.void",
           `The transaction for ${call.purpose} was stuck until it was of no use, and was made void.`,
@@ -190,9 +189,12 @@ export class Sender {
     return await turn;
   }
 
-  async #begin(call: Call, signal: AbortSignal): Promise<Entry> {
+  /** The entry of the call's purpose, a new one if there is none; or its end if it has been served. */
+  async #begin(call: Call, signal: AbortSignal): Promise<Entry | Mined> {
     for (;;) {
       signal.throwIfAborted();
+      const served = this.#options.store.succeeded(call.purpose);
+      if (served) return served;
       const onItsWay = [...this.#entries.values()].find(({ purpose }) => purpose === call.purpose);
       if (onItsWay) return onItsWay;
       const gasLimit = await this.#estimate(call);
@@ -201,8 +203,8 @@ export class Sender {
       await this.#checkNonce();
       const { to, data, valueWei: value = 0n } = call;
       const entry = newEntry(this.#nextNonce, call.purpose);
-      const { maxSpendWei, untilSeconds } = call;
-      await this.#sign(entry, { to, data, value, gasLimit, ...fees }, { maxSpendWei, untilSeconds });
+      const { purpose, maxSpendWei, untilSeconds } = call;
+      await this.#sign(entry, { to, data, value, gasLimit, ...fees }, { purpose, maxSpendWei, untilSeconds });
       this.#entries.set(entry.nonce, entry);
       this.#nextNonce += 1;
       if ((await this.#broadcast(entry)) === "sent") {
@@ -278,13 +280,13 @@ export class Sender {
   async #sign(
     entry: Entry,
     transaction: TransactionLike,
-    bounds: Pick<SignedTransaction, "maxSpendWei" | "untilSeconds">,
+    bounds: Pick<SignedTransaction, "purpose" | "maxSpendWei" | "untilSeconds">,
   ): Promise<void> {
     const { signer, chainId, store, onStep } = this.#options;
     const type = "gasPrice" in transaction ? 0 : 2;
     const raw = await signer.signTransaction({ ...transaction, type, chainId, nonce: entry.nonce });
     const hash = Transaction.from(raw).hash ?? "";
-    const signed = { hash, nonce: entry.nonce, purpose: entry.purpose, raw, ...bounds };
+    const signed = { hash, nonce: entry.nonce, raw, ...bounds };
     store.record(signed);
     entry.transactions.push(signed);
     entry.signedAt = performance.now();
@@ -438,13 +440,9 @@ export class Sender {
       }
       return;
     }
-    await this.#sign(entry, { to, data, value, gasLimit, ...fees }, { maxSpendWei, untilSeconds });
+    const purpose = isLate ? voidOf(entry.purpose) : newest.purpose;
+    await this.#sign(entry, { to, data, value, gasLimit, ...fees }, { purpose, maxSpendWei, untilSeconds });
     await this.#broadcast(entry);
-  }
-
-  #isVoid({ transactions }: Entry, hash: string): boolean {
-    const raw = transactions.find((each) => each.hash === hash)?.raw;
-    return raw !== undefined && Transaction.from(raw).to === this.address;
   }
 
   #alertForeign(nonce: number): void {
@@ -481,6 +479,15 @@ function newestOf({ transactions, nonce }: Entry): SignedTransaction {
   const newest = transactions.at(-1);
   if (newest === undefined) throw new Error(`nonce ${nonce} has no transaction`);
   return newest;
+}
+
+/** The purpose of what is sent in place of a transaction that is of no use any more. */
+export function voidOf(purpose: string): string {
+  return `void:${purpose}`;
+}
+
+function purposeIn({ transactions }: Entry, hash: string): string | undefined {
+  return transactions.find((each) => each.hash === hash)?.purpose;
 }
 
 /** Fees of today, yet enough above those before to replace them. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 
-import type { Mined, SenderStore, SignedTransaction } from "../chain/sender.ts";
+import { type Mined, type SenderStore, type SignedTransaction, voidOf } from "../chain/sender.ts";
 import { NeuraError } from "../errors.ts";
 import type { OutcomeName } from "../market/outcome.ts";
 import {
@@ -237,7 +237,10 @@ export class Journal implements SenderStore {
 
   #entry(row: Row): Entry {
     const task = decodeSubmitted(parseSubmitted(row));
-    const purposes = VERBS.map((verb) => purposeOf(verb, task.id));
+    const purposes = VERBS.map((verb) => purposeOf(verb, task.id)).flatMap((purpose) => [
+      purpose,
+      voidOf(purpose),
+    ]);
     const spent = this.#all(
       `SELECT spent_wei FROM transactions WHERE chain_id = ? AND spent_wei IS NOT NULL
         AND purpose IN (${purposes.map(() => "?").join()})`,
