@@ -12,6 +12,11 @@ interface Vm {
 
     function deal(address account, uint256 balance) external;
 
+    /// @notice Keeps the state of the whole chain, to go back to it with {revertToState} any number of times.
+    function snapshotState() external returns (uint256 id);
+
+    function revertToState(uint256 id) external returns (bool success);
+
     // ---- Callers and keys ----
 
     /// @notice The next call comes from `sender`.
