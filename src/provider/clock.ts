@@ -37,6 +37,8 @@ export class ChainClock {
       }
     };
     look();
+    signal.throwIfAborted();
+    late.signal.throwIfAborted();
     const timer = setInterval(look, LOOK_MS);
     try {
       return await work(AbortSignal.any([signal, late.signal]));

@@ -34,6 +34,7 @@ function pretty(time: string, { level, event, task, ...fields }: NodeEvent): str
 }
 
 function text(value: unknown): string {
+  if (typeof value === "bigint") return value.toString();
   return typeof value === "string" && /^\S+$/.test(value) ? value : JSON.stringify(value, plain);
 }
 

@@ -59,12 +59,12 @@ async function run({ manifest, directory }: Work, modulePath: string): Promise<F
 }
 
 function failure(error: unknown): Final {
-  if (isNeuraError(error, "application.bad-input"))
-    return {
-      type: "bad-input",
-      message: error.next ? `${error.message} ${error.next}` : error.message,
-      usage: usage(),
-    };
+  if (isNeuraError(error, "application.bad-input")) {
+    const message = error.next ? `${error.message} ${error.next}` : error.message;
+    // For the owner's log, which is all that it gets.
+    report({ type: "log", line: message });
+    return { type: "bad-input", message, usage: usage() };
+  }
   console.error(error);
   return { type: "fault", message: messageOf(error), usage: usage() };
 }
