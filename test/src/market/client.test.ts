@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import { join } from "node:path";
 
 import { expect } from "chai";
-import { keccak256, parseEther, sha256 } from "ethers";
+import { hexlify, keccak256, parseEther, sha256, toUtf8Bytes } from "ethers";
 
 import { encodeHeader } from "../../../src/envelope/format.ts";
 import { resultContext } from "../../../src/envelope/index.ts";
@@ -634,6 +634,28 @@ describe("market: a task from the owner's side", () => {
     expect(readdirSync(out())).to.deep.equal(["mine.txt"]);
     mkdirSync(out("empty"));
     expect((await world.client.result(task.id, { directory: out("empty") })).sound).to.equal(true);
+  });
+
+  it("tells of a delivery whose reference is no text, and of the money, and says why there are no files", async () => {
+    const task = await submit();
+    const market = await marketAs(provider.account);
+    const place = "ar://somewhere";
+    const data = market.interface.encodeFunctionData("deliver", [
+      encodeTerms(task.terms),
+      workHash(task.work),
+      { report: Outcome.Completed, resultHash: task.id, evidenceHash: task.id, result: place },
+    ]);
+    const to = await market.getAddress();
+    await provider.account.sendTransaction({
+      to,
+      data: data.replace(hexlify(toUtf8Bytes(place)).slice(2), "ff".repeat(place.length)),
+    });
+    const status = await world.client.wait(task.id, { for: "delivered" });
+    expect(status).to.include({ status: "Settled", outcome: "Completed" });
+    expect(status.delivery?.result).to.equal("\uFFFD".repeat(place.length));
+    expect(status.payment?.refundedWei).to.equal(task.costWei);
+    const error = await errorOf(world.client.result(task.id, { directory: out() }));
+    expect(error.code).to.equal("storage.bad-reference");
   });
 
   it("hands over a delivery of an owner's own failure with its log", async () => {
