@@ -36,7 +36,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
         vm.assume(operator != address(0) && payout != address(0) && slots != 0);
         IProviderRegistry.Offer memory offer = IProviderRegistry.Offer({
             shape: Resources.wrap(shape),
-            rateWei: rateWei,
+            rateWei: rateWei == 0 ? 1 : rateWei,
             slots: slots,
             metadata: string(new bytes(metadataLength))
         });
@@ -49,7 +49,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
         assertTrue(provider.status == IProviderRegistry.ProviderStatus.Active, "status");
         assertEq(provider.registeredAt, block.timestamp, "registeredAt");
         assertEq(Resources.unwrap(provider.offer.shape), shape, "shape");
-        assertEq(provider.offer.rateWei, rateWei, "rate");
+        assertEq(provider.offer.rateWei, rateWei == 0 ? 1 : rateWei, "rate");
         assertEq(provider.offer.slots, slots, "slots");
         assertEq(bytes(provider.offer.metadata).length, metadataLength, "metadata");
         assertEq(registry.operatorOf(account), operator, "operatorOf");
@@ -339,7 +339,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
             address account = address(0x1000 + i);
             IProviderRegistry.Offer memory offer = anOffer();
             offer.shape = Resources.wrap(candidate.gpus);
-            offer.rateWei = candidate.rateWei;
+            offer.rateWei = uint96(candidate.rateWei) + 1;
             vm.prank(account);
             registry.register(account, account, offer);
             if (candidate.staked != 0) stake(account, candidate.staked);
@@ -352,7 +352,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
             if (
                 !candidate.paused &&
                 candidate.gpus >= gpus &&
-                candidate.rateWei <= maxRateWei &&
+                uint256(candidate.rateWei) + 1 <= maxRateWei &&
                 candidate.staked - candidate.locked >= minFreeStake
             ) suitable[expected++] = account;
         }
