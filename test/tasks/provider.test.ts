@@ -1,0 +1,221 @@
+import { spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { JsonRpcProvider, parseEther, Wallet } from "ethers";
+
+import { loadDeployment } from "../../src/deployment.ts";
+import { generateKeyPair } from "../../src/envelope/index.ts";
+import { loadArweaveKey } from "../../src/keys/arweave.ts";
+import { publishKey } from "../../src/keys/publish.ts";
+import { saveKey } from "../../src/keystore.ts";
+import { MarketClient } from "../../src/market/client.ts";
+import { openArweave } from "../../src/storage/arweave.ts";
+import { startGateway } from "../../src/storage/gateway/gateway.ts";
+import { fileIn } from "../src/market/support.ts";
+import { Cleanup } from "../src/storage/support.ts";
+import { commands, SECOND, SECOND_KEY, startChain } from "./command.ts";
+
+const HARDHAT = fileURLToPath(new URL("../../scripts/hardhat.js", import.meta.url));
+/** Third and fourth account of every Hardhat chain. */
+const PAYOUT = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
+const OWNER_KEY = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6";
+
+describe("tasks: provider", function () {
+  this.timeout(180_000);
+  const cleanup = new Cleanup();
+  let environment: Record<string, string>;
+  let run: ReturnType<typeof commands>;
+
+  before(async () => {
+    const url = await startChain(cleanup);
+    const gateway = await startGateway({ directory: cleanup.directory(), blockSeconds: 0.1 });
+    cleanup.add(() => gateway.close());
+    environment = {
+      NEURA_RPC_URL: url,
+      NEURA_DEPLOYMENT: join(cleanup.directory(), "deployment.json"),
+      NEURA_ARWEAVE_GATEWAYS: gateway.url,
+      NEURA_HOME: join(cleanup.directory(), "home"),
+    };
+    const deployed = await commands(environment)(["deploy"]);
+    expect(deployed.code, deployed.stderr).to.equal(0);
+    run = commands({ ...environment, NEURA_PRIVATE_KEY: SECOND_KEY });
+  });
+  after(() => cleanup.run());
+
+  it("says that nobody is registered, and refuses what needs a registration", async () => {
+    expect((await run(["provider", "list"])).stdout).to.equal("No provider is registered yet.\n");
+    const show = await run(["provider", "show", "--json"]);
+    expect(show.code).to.equal(1);
+    expect(show.json["error"]).to.include({ code: "provider.not-registered" });
+    const node = await run(["provider", "run"]);
+    expect(node.code).to.equal(1);
+    expect(node.stderr).to.include("provider register");
+  });
+
+  it("registers with what the machine has, a key of its own, and a stake, in three transactions", async () => {
+    const registered = await run([
+      "provider",
+      "register",
+      "--rate",
+      "0.001ANKR",
+      "--stake",
+      "2ANKR",
+      "--json",
+    ]);
+    expect(registered.code, registered.stderr).to.equal(0);
+    expect(registered.json).to.include({
+      schema: "neura/provider-register/1",
+      account: SECOND,
+      operator: SECOND,
+      rateWei: parseEther("0.001").toString(),
+      stakeWei: parseEther("2").toString(),
+      keyEpoch: 1,
+    });
+    const { transactions, shape } = registered.json as {
+      transactions: { what: string }[];
+      shape: { ramMiB: number; cpuMilli: number };
+    };
+    expect(transactions.map(({ what }) => what)).to.deep.equal(["publish key", "register", "stake"]);
+    expect(shape.ramMiB).to.be.greaterThan(256);
+    expect(shape.cpuMilli).to.be.at.least(1000);
+    const again = await run(["provider", "register"]);
+    expect(again.code).to.equal(1);
+    expect(again.stderr).to.include("registered already").and.to.include("provider update");
+  });
+
+  it("lists by rank, with the reason, and shows one", async () => {
+    const list = await run(["provider", "list", "--shape", "ram=256,cpu=0.5", "--json"]);
+    const [first] = list.json["providers"] as Record<string, unknown>[];
+    expect(first).to.include({ account: SECOND, rank: 1, eligible: true });
+    const needy = await run(["provider", "list", "--shape", "gpus=8,gpu=H100"]);
+    expect(needy.stdout).to.include(SECOND).and.to.match(/^– /);
+    const show = await run(["provider", "show"]);
+    expect(show.stdout)
+      .to.match(/Stake +2 ANKR/)
+      .and.to.include("0.001 ANKR per second");
+  });
+
+  it("changes the offer and nothing else, and takes the status", async () => {
+    const update = await run([
+      "provider",
+      "update",
+      "--rate",
+      "0.002ANKR",
+      "--slots",
+      "3",
+      "--payout",
+      PAYOUT,
+      "--json",
+    ]);
+    expect(update.code, update.stderr).to.equal(0);
+    expect(update.json).to.include({ slots: 3, payout: PAYOUT, operator: SECOND, status: "active" });
+    expect(update.json["transactions"]).to.have.length(2);
+    const same = await run(["provider", "update", "--slots", "3", "--json"]);
+    expect(same.json["transactions"]).to.deep.equal([]);
+    const paused = await run(["provider", "update", "--status", "paused", "--json"]);
+    expect(paused.json["status"]).to.equal("paused");
+    await run(["provider", "update", "--status", "active"]);
+  });
+
+  it("moves stake in and out, and says what it does not understand", async () => {
+    const added = await run(["provider", "stake", "1ANKR", "--json"]);
+    expect(added.json).to.include({ move: "add", stakeWei: parseEther("3").toString() });
+    const leaving = await run(["provider", "stake", "1ANKR", "--unstake", "--json"]);
+    expect(leaving.json).to.include({
+      unbondingWei: parseEther("1").toString(),
+      freeStakeWei: parseEther("2").toString(),
+    });
+    const early = await run(["provider", "stake", "--withdraw-to", PAYOUT]);
+    expect(early.code).to.equal(1);
+    expect(early.stderr).to.include("ProviderRegistry_StillUnbonding");
+    const kept = await run(["provider", "stake", "--keep", "--json"]);
+    expect(kept.json).to.include({ unbondingWei: "0" });
+    expect((await run(["provider", "stake", "1ANKR", "--keep"])).code).to.equal(2);
+  });
+
+  it("tells wrong use from failure", async () => {
+    expect((await run(["provider", "list", "--shape", "ram=much"])).code).to.equal(2);
+    expect((await run(["provider", "update", "--status", "asleep"])).code).to.equal(2);
+    expect((await run(["provider", "run", "--log-level", "loud"])).code).to.equal(2);
+    const policy = await fileIn(
+      cleanup.directory(),
+      "policy.json",
+      '{"schema":"neura/provider-policy/1","slots":0,"x":1}',
+    );
+    const bad = await run(["provider", "run", "--policy", policy]);
+    expect(bad.code).to.equal(1);
+    expect(bad.stderr).to.include("2 faults: slots is no whole number from 1; x is unknown");
+  });
+
+  it("does not run with a key that is only with the chain's node", async () => {
+    const unlocked = await commands(environment)(["provider", "run", "--account", SECOND]);
+    expect(unlocked.code).to.equal(1);
+    expect(unlocked.stderr).to.include("NEURA_PRIVATE_KEY");
+  });
+
+  it("runs the node, serves a task, stops at SIGTERM, and tells what it earned", async () => {
+    const child = spawn(process.execPath, [HARDHAT, "provider", "run", "--json"], {
+      env: { PATH: process.env["PATH"], ...environment, NEURA_PRIVATE_KEY: SECOND_KEY },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    cleanup.add(() => child.kill("SIGKILL"));
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    const events: Record<string, unknown>[] = [];
+    const waiting = new Map<string, () => void>();
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      if (!line.startsWith("{")) return;
+      const event = { ...(JSON.parse(line) as object) } as Record<string, unknown>;
+      events.push(event);
+      waiting.get(String(event["event"]))?.();
+    });
+    const reached = async (name: string): Promise<Record<string, unknown>> => {
+      const found = () => events.find(({ event }) => event === name);
+      if (!found()) await new Promise<void>((resolve) => waiting.set(name, resolve));
+      return found()!;
+    };
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+
+    await reached("started");
+    const id = await submitAsOwner();
+    const delivered = await reached("delivered");
+    expect(delivered).to.include({ level: "info", task: id, outcome: "Completed" });
+    child.kill("SIGTERM");
+    expect(await ended).to.equal(0);
+    const { earnedWei, tasks, schema } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(schema).to.equal("neura/provider-run/1");
+    expect(tasks).to.deep.equal({ Completed: 1 });
+    expect(earnedWei).to.equal(delivered["earnedWei"]);
+
+    const csv = join(cleanup.directory(), "earnings.csv");
+    const shown = await run(["provider", "show", "--csv", csv, "--json"]);
+    expect(shown.json["node"]).to.deep.include({ tasks: { Completed: 1 }, earnedWei });
+    const [head, row] = (await readFile(csv, "utf8")).split("\n");
+    expect(head).to.equal("id,owner,step,outcome,earnedWei,gasWei,seconds,foundAt,doneAt");
+    expect(row).to.include(id).and.to.include("Completed");
+
+    const paid = await run(["provider", "payout", "--json"]);
+    expect(paid.json).to.include({ payout: PAYOUT, amountWei: earnedWei });
+  });
+
+  async function submitAsOwner(): Promise<string> {
+    const { NEURA_RPC_URL: url, NEURA_ARWEAVE_GATEWAYS: gateway = "" } = environment;
+    const provider = new JsonRpcProvider(url, undefined, { pollingInterval: 50, cacheTimeout: -1 });
+    cleanup.add(() => provider.destroy());
+    const owner = new Wallet(OWNER_KEY, provider);
+    const deployment = await loadDeployment({ provider, environment });
+    const home = cleanup.directory();
+    const key = generateKeyPair();
+    await saveKey(home, owner.address, key);
+    await publishKey(deployment, { signer: owner, key });
+    const wallet = await loadArweaveKey(join(home, "arweave.json"));
+    const storage = openArweave({ gateways: [gateway], key: wallet.key, pauseSeconds: 0.05 });
+    const client = new MarketClient({ runner: owner, deployment, home, storage: () => storage });
+    const file = join(home, "note.txt");
+    await writeFile(file, "hand this back");
+    return (await client.submit({ source: { files: [file] }, application: "noop", durationSeconds: 60 })).id;
+  }
+});
