@@ -1,7 +1,9 @@
-import { getAddress, isError, type Log, type Provider } from "ethers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { getAddress, type Log, type Provider } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
-import { messageOf, NeuraError } from "../errors.ts";
+import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
+import { isOutage, unavailable } from "./errors.ts";
 
 export interface LogQuery {
   provider: Provider;
@@ -15,6 +17,8 @@ export interface LogQuery {
   direction?: "forward" | "backward";
   /** The most blocks of one request. Default: 10,000, which Cosmos chains allow. */
   maxBlocks?: number;
+  /** The first pause before a question is asked again that the node had no time for [ms]; each is twice as long. Default: 250. */
+  pauseMs?: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,17 +32,26 @@ export interface LogPage {
 const MAX_BLOCKS = 10_000;
 /** How far a page at the head may be ahead of the node that answers: load balancers mix nodes. */
 const HEAD_ATTEMPTS = 3;
+/** How often a node is asked that is busy or does not answer: for about 4 seconds. */
+const OUTAGE_ATTEMPTS = 5;
 
 /**
  * The logs of a range of blocks, page by page; the pages are adjacent and cover the range, so that `toBlock` of
- * the last one is where a later call goes on. A range that the node refuses is asked for in halves.
+ * the last one is where a later call goes on. A range that the node refuses is asked for in halves; a node that is
+ * busy is asked again.
  *
  * Errors: `chain.unavailable` when the node does not answer, `chain.logs-refused` when it refuses even one block.
  */
 export async function* readLogs(query: LogQuery): AsyncGenerator<LogPage> {
-  const { provider, topics, direction = "forward", maxBlocks = MAX_BLOCKS, signal } = query;
+  const { provider, topics, direction = "forward", maxBlocks = MAX_BLOCKS, pauseMs = 250, signal } = query;
   const address = getAddress(query.address);
-  const head = await unlessAborted(headOf(provider), signal);
+  const ask = <T>(question: () => Promise<T>): Promise<T> => asking(question, pauseMs, signal);
+  const headNow = (): Promise<number> =>
+    ask(() => provider.getBlockNumber()).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw unavailable(error);
+    });
+  const head = await headNow();
   // The genesis block has no logs, and some chains have no block 0.
   let first = Math.max(query.fromBlock, 1);
   let last = Math.min(query.toBlock ?? head, head);
@@ -50,16 +63,16 @@ export async function* readLogs(query: LogQuery): AsyncGenerator<LogPage> {
     const toBlock = forward ? Math.min(last, first + blocks - 1) : last;
     let logs: Log[];
     try {
-      logs = await unlessAborted(provider.getLogs({ address, topics, fromBlock, toBlock }), signal);
+      logs = await ask(() => provider.getLogs({ address, topics, fromBlock, toBlock }));
     } catch (error) {
       signal?.throwIfAborted();
-      if (isUnreachable(error)) throw unavailable(error);
+      if (isNeuraError(error)) throw error;
       if (fromBlock < toBlock) {
         blocks = Math.ceil((toBlock - fromBlock + 1) / 2);
         continue;
       }
       refusals += 1;
-      const now = await unlessAborted(headOf(provider), signal);
+      const now = await headNow();
       if (forward && now < toBlock) return;
       if (refusals >= HEAD_ATTEMPTS) throw refused(toBlock, error);
       continue;
@@ -72,36 +85,22 @@ export async function* readLogs(query: LogQuery): AsyncGenerator<LogPage> {
   }
 }
 
-/** All logs that {@link readLogs} finds, in the order of the chain. For ranges whose logs fit into memory. */
-export async function collectLogs(query: Omit<LogQuery, "direction">): Promise<Log[]> {
-  const logs: Log[] = [];
-  for await (const page of readLogs(query)) logs.push(...page.logs);
-  return logs;
-}
-
-async function headOf(provider: Provider): Promise<number> {
-  try {
-    return await provider.getBlockNumber();
-  } catch (error) {
-    throw unavailable(error);
+/** Asks again while the node has no time for it. Error: `chain.unavailable`. */
+async function asking<T>(
+  question: () => Promise<T>,
+  pauseMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await unlessAborted(question(), signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isOutage(error)) throw error;
+      if (attempt === OUTAGE_ATTEMPTS) throw unavailable(error);
+    }
+    await sleep(pauseMs * 2 ** (attempt - 1), undefined, signal === undefined ? {} : { signal });
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return (
-    isError(error, "NETWORK_ERROR") ||
-    code === "ECONNREFUSED" ||
-    code === "ECONNRESET" ||
-    code === "ENOTFOUND"
-  );
-}
-
-function unavailable(cause: unknown): NeuraError {
-  return new NeuraError("chain.unavailable", `The chain's node does not answer: ${messageOf(cause)}.`, {
-    next: "Check the node's URL and that it runs, then try again.",
-    cause,
-  });
 }
 
 function refused(block: number, cause: unknown): NeuraError {

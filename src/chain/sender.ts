@@ -3,6 +3,7 @@ import { isError, type Provider, type Signer, Transaction, type TransactionLike 
 
 import { unlessAborted } from "../abort.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
+import { unavailable } from "./errors.ts";
 
 /** What is to be done on the chain, once. */
 export interface Call {
@@ -528,12 +529,4 @@ async function ask<T>(question: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw unavailable(error);
   }
-}
-
-function unavailable(cause: unknown): NeuraError {
-  if (cause instanceof NeuraError) return cause;
-  return new NeuraError("chain.unavailable", `The chain's node does not answer: ${messageOf(cause)}.`, {
-    next: "Check the node's URL and that it runs, then try again.",
-    cause,
-  });
 }

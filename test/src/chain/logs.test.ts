@@ -1,8 +1,17 @@
 import { expect } from "chai";
-import { AbstractProvider, type Filter, type FilterByBlockHash, Log, makeError, Network } from "ethers";
+import {
+  AbstractProvider,
+  FetchRequest,
+  FetchResponse,
+  type Filter,
+  type FilterByBlockHash,
+  Log,
+  makeError,
+  Network,
+} from "ethers";
 import fc from "fast-check";
 
-import { collectLogs, type LogPage, type LogQuery, readLogs } from "../../../src/chain/logs.ts";
+import { type LogPage, type LogQuery, readLogs } from "../../../src/chain/logs.ts";
 import { isNeuraError, type NeuraError } from "../../../src/errors.ts";
 
 const ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
@@ -74,6 +83,10 @@ async function pagesOf(options: LogQuery): Promise<LogPage[]> {
   const pages = [];
   for await (const page of readLogs(options)) pages.push(page);
   return pages;
+}
+
+async function collectLogs(options: LogQuery): Promise<readonly Log[]> {
+  return (await pagesOf(options)).flatMap(({ logs }) => logs);
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<NeuraError> {
@@ -152,18 +165,61 @@ describe("chain: readLogs", () => {
     expect(error.details["block"]).to.equal(1);
   });
 
-  it("says that the node does not answer, without halving", async () => {
-    class Down extends LimitedNode {
-      override getLogs(filter: Filter): Promise<Log[]> {
-        this.requests.push([Number(filter.fromBlock), Number(filter.toBlock)]);
-        return Promise.reject(
-          Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:8545"), { code: "ECONNREFUSED" }),
-        );
-      }
+  /** A node that fails so many times before it answers. */
+  class Failing extends LimitedNode {
+    #failures: number;
+    readonly #error: () => Error;
+    constructor(failures: number, error: () => Error) {
+      super({ head: 8 });
+      this.#failures = failures;
+      this.#error = error;
     }
-    const node = new Down({ head: 8 });
-    expect((await errorOf(pagesOf(query(node)))).code).to.equal("chain.unavailable");
-    expect(node.requests).to.have.length(1);
+    override async getLogs(filter: Filter): Promise<Log[]> {
+      this.requests.push([Number(filter.fromBlock), Number(filter.toBlock)]);
+      if (this.#failures-- > 0) throw this.#error();
+      this.requests.pop();
+      return await super.getLogs(filter);
+    }
+  }
+  const request = new FetchRequest("http://127.0.0.1:8545");
+  const status = (code: number) => () =>
+    makeError(`server response ${code}`, "SERVER_ERROR", {
+      request,
+      response: new FetchResponse(code, "", {}, null, request),
+    });
+  const outages: Record<string, () => Error> = {
+    "a refused connection": () =>
+      Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:8545"), { code: "ECONNREFUSED" }),
+    "too many requests (429)": status(429),
+    "an overload (503)": status(503),
+    "a time-out": () =>
+      makeError("request timeout", "TIMEOUT", { operation: "request.send", reason: "timeout", request }),
+    "a rate limit in JSON": () =>
+      makeError("could not coalesce error", "UNKNOWN_ERROR", {
+        error: { code: -32_005, message: "rate limit exceeded" },
+      }),
+  };
+  for (const [name, error] of Object.entries(outages)) {
+    it(`N06_ asks again after ${name}, without halving, and not for ever`, async () => {
+      const back = new Failing(3, error);
+      const logs = await collectLogs(query(back, { pauseMs: 1 }));
+      expect(logs).to.have.length(8);
+      expect(back.requests).to.deep.equal(Array.from({ length: 4 }, () => [1, 8]));
+      const gone = new Failing(Infinity, error);
+      expect((await errorOf(pagesOf(query(gone, { pauseMs: 1 })))).code).to.equal("chain.unavailable");
+      expect(gone.requests).to.deep.equal(Array.from({ length: 5 }, () => [1, 8]));
+    });
+  }
+
+  it("halves where a node says with a status of 400 or 500 that the range is too large", async () => {
+    for (const code of [400, 500]) {
+      const node = new Failing(1, status(code));
+      expect(await collectLogs(query(node, { pauseMs: 1 }))).to.have.length(8);
+      expect(node.requests.slice(0, 2)).to.deep.equal([
+        [1, 8],
+        [1, 4],
+      ]);
+    }
   });
 
   it("ends at once when it is aborted, even if the node hangs", async () => {
