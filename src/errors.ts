@@ -26,9 +26,17 @@ export class NeuraError extends Error {
     this.details = options.details ?? {};
   }
 
-  toJSON(): { code: string; message: string; next?: string; details: Record<string, string | number | boolean> } {
+  toJSON(): {
+    code: string;
+    message: string;
+    next?: string;
+    details: Record<string, string | number | boolean>;
+  } {
     const details = Object.fromEntries(
-      Object.entries(this.details).map(([key, value]) => [key, typeof value === "bigint" ? value.toString() : value]),
+      Object.entries(this.details).map(([key, value]) => [
+        key,
+        typeof value === "bigint" ? value.toString() : value,
+      ]),
     );
     return { code: this.code, message: this.message, ...(this.next ? { next: this.next } : {}), details };
   }

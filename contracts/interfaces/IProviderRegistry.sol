@@ -65,7 +65,13 @@ interface IProviderRegistry {
     }
 
     event ProviderRegistered(address indexed provider, address operator, address payout);
-    event OfferUpdated(address indexed provider, Resources shape, uint96 rateWei, uint16 slots, string metadata);
+    event OfferUpdated(
+        address indexed provider,
+        Resources shape,
+        uint96 rateWei,
+        uint16 slots,
+        string metadata
+    );
     event OperatorChanged(address indexed provider, address operator);
     event PayoutChanged(address indexed provider, address payout);
     event StatusChanged(address indexed provider, ProviderStatus status);
@@ -174,7 +180,10 @@ interface IProviderRegistry {
     /// @notice Providers `cursor .. cursor + limit` in order of registration.
     /// @return page Those in the range.
     /// @return next The cursor to go on with, 0 at the end.
-    function providers(uint256 cursor, uint256 limit) external view returns (Provider[] memory page, uint256 next);
+    function providers(
+        uint256 cursor,
+        uint256 limit
+    ) external view returns (Provider[] memory page, uint256 next);
 
     /// @notice As {providers}, of the `limit` looked at only those that are active, fit `need`, ask at most
     /// `maxRateWei` [wei per second] and have `minFreeStake` [wei] free.

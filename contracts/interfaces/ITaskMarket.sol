@@ -52,7 +52,13 @@ interface ITaskMarket {
     event TaskAccepted(TaskId indexed id);
     /// @notice A task was delivered and settled: what its terms charge for the reported seconds went to the
     /// provider, less the fee, the rest back to the owner. The terms stand in {TaskSubmitted} under the same id.
-    event TaskDelivered(TaskId indexed id, Report report, bytes32 resultHash, bytes32 evidenceHash, string result);
+    event TaskDelivered(
+        TaskId indexed id,
+        Report report,
+        bytes32 resultHash,
+        bytes32 evidenceHash,
+        string result
+    );
     /// @notice A task ended without a delivery: the whole escrow went back to the owner. Where that was the
     /// provider's fault, {IProviderRegistry.StakeSlashed} in the same transaction says what its collateral lost to
     /// the owner and, as a bounty, to the caller.
@@ -136,7 +142,9 @@ interface ITaskMarket {
     function ABANDON_BPS() external view returns (uint256);
 
     /// @notice Where a task stands: status, outcome, when the status was entered [s], and its fee [bps].
-    function taskOf(TaskId id) external view returns (Status status, Outcome outcome, uint256 since, uint256 feeBps);
+    function taskOf(
+        TaskId id
+    ) external view returns (Status status, Outcome outcome, uint256 since, uint256 feeBps);
 
     /// @notice The id of a task.
     function idOf(Terms calldata terms, bytes32 workHash) external view returns (TaskId);

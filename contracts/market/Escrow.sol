@@ -166,13 +166,18 @@ abstract contract Escrow is IEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
-    function recordOf(address account) external view override returns (uint256 completed, uint256 secondsSold) {
+    function recordOf(
+        address account
+    ) external view override returns (uint256 completed, uint256 secondsSold) {
         Account word = _accounts[account];
         return (word.completed(), word.secondsSold());
     }
 
     /// @inheritdoc IEscrow
-    function delegationOf(address account, address delegate) public view override returns (Delegation memory) {
+    function delegationOf(
+        address account,
+        address delegate
+    ) public view override returns (Delegation memory) {
         return _delegations[account][delegate];
     }
 }

@@ -216,20 +216,21 @@ function to(TaskState state, Status status_, Outcome outcome_) view returns (Tas
 
 /// @notice Hashes, prices and the transition table of tasks: nothing else decides about them.
 library Tasks {
-    bytes32 internal constant WORK_TYPEHASH =
-        keccak256("Work(uint256 resources,bytes32 payloadHash,string payload)");
+    bytes32 internal constant WORK_TYPEHASH = keccak256(
+        "Work(uint256 resources,bytes32 payloadHash,string payload)"
+    );
 
-    bytes32 internal constant TASK_TYPEHASH =
-        keccak256(
-            "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)"
-            "Work(uint256 resources,bytes32 payloadHash,string payload)"
-        );
+    bytes32 internal constant TASK_TYPEHASH = keccak256(
+        "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)"
+        "Work(uint256 resources,bytes32 payloadHash,string payload)"
+    );
 
     /// @dev The bits of a price that have no meaning yet: `maximumWei`, and all above `metered`.
     uint256 private constant UNSUPPORTED_PRICE = ~((uint256(1) << 192) | type(uint96).max);
     /// @dev The bits of the conditions that have no meaning yet: `challengePeriod`, a lease as `kind`, `model`, and
     /// all above.
-    uint256 private constant UNSUPPORTED_CONDITIONS = ~(uint256(type(uint112).max) | (uint256(type(uint32).max) << 152));
+    uint256 private constant UNSUPPORTED_CONDITIONS =
+        ~(uint256(type(uint112).max) | (uint256(type(uint32).max) << 152));
 
     /// @notice Longest time from submission to `completeBy` [s].
     uint256 internal constant MAX_TERM = 30 days;
@@ -287,7 +288,8 @@ library Tasks {
         Conditions conditions = terms.conditions;
         if (terms.assurance.arbiter() != address(0)) revert Tasks_Unsupported("arbiter");
         if (Price.unwrap(terms.price) & UNSUPPORTED_PRICE != 0) revert Tasks_Unsupported("price");
-        if (Conditions.unwrap(conditions) & UNSUPPORTED_CONDITIONS != 0) revert Tasks_Unsupported("conditions");
+        if (Conditions.unwrap(conditions) & UNSUPPORTED_CONDITIONS != 0)
+            revert Tasks_Unsupported("conditions");
         uint256 length = conditions.duration();
         if (terms.price.amountWei() == 0 || length == 0) revert Tasks_ZeroAmount();
         // A ledger word must be able to take it back.
@@ -346,7 +348,10 @@ library Tasks {
     function newState(Status status_, Outcome outcome_, uint256 feeBps_) internal view returns (TaskState) {
         return
             TaskState.wrap(
-                uint256(status_) | (uint256(outcome_) << 8) | (uint256(uint40(block.timestamp)) << 16) | (feeBps_ << 56)
+                uint256(status_) |
+                    (uint256(outcome_) << 8) |
+                    (uint256(uint40(block.timestamp)) << 16) |
+                    (feeBps_ << 56)
             );
     }
 

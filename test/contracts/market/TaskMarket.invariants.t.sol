@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {Currency} from "../../../contracts/libraries/Currency.sol";
 import {Resources} from "../../../contracts/libraries/Resources.sol";
