@@ -243,6 +243,28 @@ for (const [currency, options] of CURRENCIES) {
       await expect(response).to.emit(market, "TaskClosed").withArgs(task.id, 15n);
     });
 
+    it("takes back only what it could have bought", async () => {
+      const fixture = use();
+      const { ethers, market, parties } = fixture;
+      const elsewhere = await fixture.makeTask({ provider: parties.stranger.address });
+      const covered = await fixture.makeTask({ salt: ethers.id("covered") });
+      const asOwner = market.connect(parties.owner);
+      for (const task of [elsewhere, covered]) await asOwner.submit(task.terms, task.work);
+      const cancel = (task: Task) => market.connect(parties.delegate).cancel(task.terms, task.workHash);
+      await delegate(fixture, { provider: parties.provider.address });
+      await expectRefusal(fixture, () => cancel(elsewhere), "TaskMarket_NotOwner", [
+        elsewhere.id,
+        parties.delegate.address,
+      ]);
+      await delegate(fixture, { model: 7n });
+      await expectRefusal(fixture, () => cancel(covered), "TaskMarket_NotOwner", [
+        covered.id,
+        parties.delegate.address,
+      ]);
+      await delegate(fixture, { provider: parties.provider.address });
+      await expectMoves(fixture, () => cancel(covered), { "ledger.owner": COST_WEI });
+    });
+
     it("a refund of the delegate's task goes to the owner", async () => {
       const fixture = use();
       const { market, networkHelpers, parties } = fixture;

@@ -121,6 +121,17 @@ for (const [currency, options] of CURRENCIES) {
         .withArgs(parties.owner.address, parties.stranger.address, AMOUNT_WEI);
     });
 
+    it("I19_RevertWhen a withdrawal or a payout goes to the market itself", async () => {
+      const fixture = use();
+      const { market, registry, parties, valueOf } = fixture;
+      const to = await market.getAddress();
+      const asProvider = market.connect(parties.provider);
+      await asProvider.deposit(AMOUNT_WEI, { value: valueOf(AMOUNT_WEI) });
+      await expectRefusal(fixture, () => asProvider.withdrawTo(to, AMOUNT_WEI), "Escrow_ToItself");
+      await registry.connect(parties.provider).setPayout(to);
+      await expectRefusal(fixture, () => asProvider.payout(parties.provider.address), "Escrow_ToItself");
+    });
+
     it("RevertWhen a withdrawal is of nothing, to nobody or above the balance", async () => {
       const fixture = use();
       const { ethers, market, parties, valueOf } = fixture;
@@ -343,16 +354,38 @@ describe("Escrow in the native coin: how it comes and goes", () => {
     });
   });
 
-  it("A02_money cannot be sent back into the market while it is being withdrawn", async () => {
+  it("RevertWhen stake is withdrawn into a market, authorised or not: it would be nobody's", async () => {
     const fixture = use();
-    const { market, parties } = fixture;
+    const { ethers, market, registry, networkHelpers, parties } = fixture;
+    const foreign = await ethers.deployContract("TaskMarket", [
+      ethers.ZeroAddress,
+      await registry.getAddress(),
+      0n,
+      parties.admin.address,
+      parties.treasury.address,
+      0n,
+    ]);
+    const asProvider = registry.connect(parties.provider);
+    await asProvider.unstake(AMOUNT_WEI);
+    await networkHelpers.time.increase(45n * DAY);
     const to = await market.getAddress();
-    await market.connect(parties.owner).deposit(AMOUNT_WEI, { value: AMOUNT_WEI });
+    await expectRefusal(fixture, () => asProvider.withdrawStake(to), "ProviderRegistry_ToContract", [to], {
+      of: registry,
+    });
+    const others = { foreign: await foreign.getAddress() };
     await expectRefusal(
       fixture,
-      () => market.connect(parties.owner).withdrawTo(to, AMOUNT_WEI),
-      "ReentrancyGuardReentrantCall",
+      () => asProvider.withdrawStake(others.foreign),
+      "TaskMarket_StakeToMarket",
+      [],
+      { others },
     );
+    await expectMoves(fixture, () => asProvider.withdrawStake(parties.provider.address), {
+      "wallet.provider": AMOUNT_WEI,
+      "wallet.registry": -AMOUNT_WEI,
+      stake: -AMOUNT_WEI,
+      unbonding: -AMOUNT_WEI,
+    });
   });
 });
 

@@ -6,7 +6,8 @@ import { COLLATERAL_WEI, COST_WEI, DAY, DECLINE_WINDOW, FEE_BPS, PRICE_WEI, STAK
 import type { Fixture, MarketOptions, TaskOptions } from "./fixture.ts";
 
 const BOUNTY_WEI = (COLLATERAL_WEI * 500n) / 10_000n;
-const ABANDONED_WEI = (COLLATERAL_WEI * 2_500n) / 10_000n;
+// Rounded up, against the provider.
+const ABANDONED_WEI = (COLLATERAL_WEI * 2_500n + 9_999n) / 10_000n;
 const Status = { Active: 1, Paused: 2 } as const;
 
 async function submit(fixture: Fixture, options: TaskOptions = {}, market = fixture.market) {
@@ -458,6 +459,14 @@ describe("TaskMarket constructor", () => {
     await expect(deploy(fixture, { 0: parties.stranger.address }))
       .to.be.revertedWithCustomError(fixture.market, "Currency_NoCode")
       .withArgs(parties.stranger.address);
+  });
+
+  it("A15_RevertWhen a provider could decline for longer than a day", async () => {
+    const fixture = use();
+    await expect(deploy(fixture, { 2: DAY + 1n }))
+      .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitDeclineWindow")
+      .withArgs(DAY + 1n, DAY);
+    expect(await (await deploy(fixture, { 2: DAY })).declineWindow()).to.equal(DAY);
   });
 
   it("A40_RevertWhen admin, treasury or fee are out of bounds", async () => {

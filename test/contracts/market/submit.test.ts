@@ -76,7 +76,7 @@ describe("TaskMarket submit, paid in the native coin", () => {
       fixture,
       () => submitAs(fixture, task, COST_WEI - 11n),
       "Escrow_InsufficientBalance",
-      [parties.owner.address, 10n, 11n],
+      [parties.owner.address, COST_WEI - 1n, COST_WEI],
     );
     await expectRefusal(fixture, () => submitAs(fixture, task), "Escrow_InsufficientBalance", [
       parties.owner.address,
@@ -107,8 +107,8 @@ describe("TaskMarket submit, paid in the native coin", () => {
         } else {
           await expectRefusal(fixture, () => submitAs(fixture, task, value), "Escrow_InsufficientBalance", [
             parties.owner.address,
-            balance,
-            COST_WEI - value,
+            balance + value,
+            COST_WEI,
           ]);
           expect((await market.taskOf(task.id)).status).to.equal(0n);
         }
@@ -169,6 +169,29 @@ describe("TaskMarket submit, paid in the native coin", () => {
       valid.startBy + DURATION - 1n,
       DURATION,
     ]);
+  });
+
+  it("A12_RevertWhen the cost does not fit a ledger word", async () => {
+    const fixture = use();
+    const { ethers, networkHelpers, parties } = fixture;
+    const limit = 2n ** 96n - 1n;
+    await networkHelpers.setBalance(parties.owner.address, 2n ** 130n);
+    const dear = await fixture.makeTask({ price: limit, salt: ethers.id("dear") });
+    const tooDear = await fixture.makeTask({
+      price: ((limit + 1n) / DURATION + 1n) | METERED,
+      salt: ethers.id("too dear"),
+    });
+    const cost = ((limit + 1n) / DURATION + 1n) * DURATION;
+    await expectRefusal(fixture, () => submitAs(fixture, tooDear, cost), "Tasks_CostTooHigh", [cost, limit]);
+    await expectMoves(fixture, () => submitAs(fixture, dear, limit), {
+      "wallet.owner": -limit,
+      "wallet.market": limit,
+    });
+    await expectMoves(
+      fixture,
+      () => fixture.market.connect(parties.owner).cancel(dear.terms, dear.workHash),
+      { "ledger.owner": limit },
+    );
   });
 
   it("A24_RevertWhen reference, hash or resources of the work are out of order", async () => {
