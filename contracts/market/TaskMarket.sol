@@ -178,13 +178,7 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         _earn(terms.provider, paid, (paid * state.feeBps()) / BPS, secondsUsed);
         uint256 unused = terms.maximumCost() - paid;
         if (unused != 0) _credit(terms.owner, unused);
-        emit TaskDelivered(
-            id,
-            delivery.report,
-            delivery.resultHash,
-            delivery.evidenceHash,
-            result
-        );
+        emit TaskDelivered(id, delivery.report, delivery.resultHash, delivery.evidenceHash, result);
         // Interaction: the registry, which calls nobody.
         if (active) _release(terms, 0, IProviderRegistry.Record.None);
     }
@@ -228,7 +222,13 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
     }
 
     /// @dev Ends the task without a delivery and without fault: the whole escrow goes back.
-    function _close(TaskId id, TaskState state, Terms calldata terms, Status status, Outcome outcome) private {
+    function _close(
+        TaskId id,
+        TaskState state,
+        Terms calldata terms,
+        Status status,
+        Outcome outcome
+    ) private {
         _tasks[id] = state.to(status, outcome);
         _credit(terms.owner, terms.maximumCost());
         emit TaskClosed(id, outcome);
@@ -252,7 +252,11 @@ contract TaskMarket is ITaskMarket, Escrow, ProtocolFee, EIP712 {
         if (bounty != 0) _credit(msg.sender, bounty);
         emit TaskClosed(id, outcome);
         // Interaction: the registry sends what is slashed; the guard holds meanwhile.
-        _release(terms, slashed, failed ? IProviderRegistry.Record.Failed : IProviderRegistry.Record.Abandoned);
+        _release(
+            terms,
+            slashed,
+            failed ? IProviderRegistry.Record.Failed : IProviderRegistry.Record.Abandoned
+        );
     }
 
     function _release(Terms calldata terms, uint256 slashed, IProviderRegistry.Record counted) private {

@@ -238,7 +238,7 @@ contract TaskMarketTest is Test {
 
     function testFuzz_A10_I02_givingUpDividesTheCollateralToTheWei(Case memory c) public {
         submitted(c, true);
-        // Rounded up, against the provider.
+        // Rounded up, against the provider who calls.
         uint256 slashed = (uint256(terms.assurance.collateralWei()) * 2_500 + BPS - 1) / BPS;
         vm.warp(NOW + WINDOW + 1);
         vm.prank(PROVIDER);
