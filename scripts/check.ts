@@ -76,7 +76,8 @@ const results = [await passes(build)];
 const waiting = [...checks];
 await Promise.all(
   Array.from({ length: AT_ONCE }, async () => {
-    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) results.push(await passes(check));
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift())
+      results.push(await passes(check));
   }),
 );
 process.exitCode = results.every(Boolean) ? 0 : 1;

@@ -72,6 +72,7 @@ describe("tasks: deploy", function () {
   it("takes a token, another admin and another treasury", async () => {
     const { ethers } = await connect();
     const [admin] = await ethers.getSigners();
+    if (admin === undefined) throw new Error("no account");
     const token = await (await new MockERC20__factory(admin).deploy()).getAddress();
     const { code, stderr, json } = await run([
       "deploy",
