@@ -23,7 +23,6 @@ export const taskTasks = [
     ),
   )
     .addVariadicArgument({ name: "paths", description: "Files, or one folder" })
-    .addOption({ name: "application", description: "What is to be done with them", defaultValue: "ocr" })
     .addOption(
       optional("parameters", 'What the application is told, as JSON, for example \'{"languages":["en"]}\''),
     )
@@ -94,7 +93,12 @@ export const taskTasks = [
 /** What is asked of a provider, the same for checking and for submitting. */
 function withNeeds(builder: NewTaskDefinitionBuilder) {
   return builder
+    .addOption({ name: "application", description: "What is to be done with the files", defaultValue: "ocr" })
     .addOption(optional("provider", "Account of the provider (default: the best one)"))
+    .addFlag({
+      name: "anyProvider",
+      description: "Let the best one be one that has neither sold work nor much at stake",
+    })
     .addOption(
       optional(
         "price",

@@ -108,7 +108,7 @@ async function bench(
   const client = new MarketClient({ runner: owner, deployment, home, storage: () => storage });
   const submit = async (): Promise<{ id: string; at: number }> => {
     const { id } = await client.submit(
-      { source: { files: [file] }, application: "noop", durationSeconds: 60 },
+      { source: { files: [file] }, application: "noop", durationSeconds: 60, anyProvider: true },
       { signal },
     );
     return { id, at: Date.now() };

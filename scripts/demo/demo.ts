@@ -146,7 +146,8 @@ async function demo({
     storage: ({ reference = "ar" }) => openStorage(reference, { arweave: { gateways: [gateway], key } }),
   });
   const prepared = await screen.step("2  The owner looks for the provider that fits", async () => {
-    const request = { source: { files }, application: "ocr", durationSeconds: 300 };
+    // The one provider of this chain is new: elsewhere one would want paid work or a stake, or name somebody known.
+    const request = { source: { files }, application: "ocr", durationSeconds: 300, anyProvider: true };
     const found = await client.prepare(request, { signal });
     screen.say(`${found.provider.account}: ${found.provider.reason}`);
     return found;

@@ -35,6 +35,8 @@ export interface TaskRequest {
   resources?: Partial<Resources> | undefined;
   /** Account of the provider. Default: the best one. */
   provider?: string | undefined;
+  /** Whether the best one may be one that has neither sold work nor enough at stake. Default: no. */
+  anyProvider?: boolean | undefined;
   /** Default: what the provider asks, by the second. */
   price?: Price | undefined;
   /** Providers that ask for more are out [wei/s]. */
@@ -92,18 +94,32 @@ const ENVELOPE_HEAD = 4096;
 const SAMPLE_WORK = { payloadHash: `0x${"ab".repeat(32)}`, payload: `ar://${"a".repeat(43)}` };
 const SAMPLE_SALT = `0x${"cd".repeat(32)}`;
 
-/** What a request asks of a provider. */
+/** What a request asks of a provider. Error: `task.invalid-schedule`. */
 export function queryOf(
-  request: Pick<TaskRequest, "durationSeconds" | "price" | "maxRateWei" | "collateralWei" | "resources">,
+  request: Pick<
+    TaskRequest,
+    | "application"
+    | "needs"
+    | "anyProvider"
+    | "durationSeconds"
+    | "price"
+    | "maxRateWei"
+    | "collateralWei"
+    | "resources"
+  >,
   seed?: string,
 ): ProviderQuery {
-  const { durationSeconds = DEFAULT_SECONDS, price } = request;
+  const { durationSeconds = DEFAULT_SECONDS, price, application, needs, anyProvider } = request;
+  checkSeconds("The duration", durationSeconds);
   const offered = price && (price.metered ? price.amountWei : price.amountWei / BigInt(durationSeconds));
   const limits = [request.maxRateWei, offered].filter((limit) => limit !== undefined);
   return {
     resources: resourcesOf(request),
     durationSeconds,
     collateralWei: request.collateralWei ?? 0n,
+    application,
+    needs,
+    anyProvider,
     seed,
     ...(limits.length > 0 ? { maxRateWei: limits.reduce((a, b) => (a < b ? a : b)) } : {}),
   };
@@ -176,7 +192,7 @@ export async function prepareTask(
     costWei,
     valueWei,
     storagePrice,
-    warnings: await warningsOf(context, owner, ownerKey),
+    warnings: [...unknownsOf(provider), ...(await warningsOf(context, owner, ownerKey))],
   };
 }
 
@@ -198,20 +214,26 @@ function resourcesOf({ resources }: Pick<TaskRequest, "resources">): Resources {
 function scheduleOf(request: TaskRequest): { startWithinSeconds: number; completeWithinSeconds: number } {
   const { durationSeconds = DEFAULT_SECONDS, startWithinSeconds = DEFAULT_SECONDS } = request;
   const { completeWithinSeconds = startWithinSeconds + durationSeconds + DEFAULT_SECONDS } = request;
+  checkSeconds("The time to start", startWithinSeconds);
+  checkSeconds("The time to complete", completeWithinSeconds);
   const least = startWithinSeconds + durationSeconds;
-  if (
-    durationSeconds < 1 ||
-    startWithinSeconds < 1 ||
-    completeWithinSeconds < least ||
-    completeWithinSeconds > MAX_TERM_SECONDS
-  ) {
+  if (completeWithinSeconds < least) {
     throw new NeuraError(
       "task.invalid-schedule",
       `Starting within ${startWithinSeconds} s, working for ${durationSeconds} s and being complete within ${completeWithinSeconds} s do not go together.`,
-      { next: `Being complete must leave at least ${least} s, and at most ${MAX_TERM_SECONDS} s.` },
+      { next: `Leave at least ${least} s for being complete.` },
     );
   }
   return { startWithinSeconds, completeWithinSeconds };
+}
+
+function checkSeconds(what: string, seconds: number): void {
+  if (Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= MAX_TERM_SECONDS) return;
+  throw new NeuraError(
+    "task.invalid-schedule",
+    `${what} is ${seconds} s, where a whole number from 1 to ${MAX_TERM_SECONDS} belongs.`,
+    { next: "Correct it." },
+  );
 }
 
 // ---- Provider and keys ----
@@ -230,12 +252,17 @@ async function chooseProvider(
   if (best?.eligible === true && best.key !== undefined)
     return { provider: { ...best, key: best.key }, considered };
   const reasons = considered.map(({ account, reason }) => `\n  ${account}: ${reason}`).join("");
+  const lacksStandingOnly = considered.some(({ requirements }) =>
+    requirements.every(({ name, met }) => (met === false) === (name === "standing")),
+  );
   throw named === undefined
     ? new NeuraError(
         "provider.none",
         `None of ${considered.length} providers can take this task.${reasons}`,
         {
-          next: "Ask for less, offer more, or see each requirement with `task check`.",
+          next: lacksStandingOnly
+            ? "Name a provider that you trust with your files (--provider), or take any (--any-provider)."
+            : "Ask for less, offer more, or see each requirement with `task check`.",
         },
       )
     : new NeuraError("provider.unfit", `${named} cannot take this task: ${best?.reason ?? ""}.`, {
@@ -256,6 +283,14 @@ async function keyOfOwner(
       next: "Make one with `account key create` and publish it with `account key publish`, or ask for a public result.",
     },
   );
+}
+
+/** What was asked for by name, and is not known of the provider. Every task has an application: it is not repeated. */
+function unknownsOf({ requirements }: ProviderReport): string[] {
+  const unknown = requirements.filter(({ name, met }) => met === "unknown" && name !== "application");
+  if (unknown.length === 0) return [];
+  const needs = unknown.map(({ name, needed }) => `${name} ${needed}`).join(", ");
+  return [`It is not known whether the provider has ${needs}; if not, it declines and all money is back.`];
 }
 
 async function warningsOf(

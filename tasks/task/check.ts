@@ -23,12 +23,14 @@ export default action("neura/task-check/1", async (needs: NeedArguments, context
   };
 });
 
+const MARKS = { true: "✔", false: "✘", unknown: "?" } as const;
+
 function show({ account, rank, requirements, reason }: ProviderReport, cost: string): string {
   const title =
     rank > 0 ? `${rank}. ${account}: at most ${cost}; ${reason}` : `—  ${account}: cannot take it`;
   const rows = requirements.map(
     ({ name, needed, offered, met }) =>
-      [`   ${met ? "✔" : "✘"} ${name}`, `needs ${needed}, offers ${offered}`] as const,
+      [`   ${MARKS[`${met}`]} ${name}`, `needs ${needed}, offers ${offered}`] as const,
   );
   return `${title}\n${fields(rows)}`;
 }

@@ -10,6 +10,8 @@ import { parseDuration } from "../duration.ts";
 
 /** The options of `task check` and `task submit`, as Hardhat gives them. */
 export interface NeedArguments {
+  readonly application: string;
+  readonly anyProvider: boolean;
   readonly provider: string | undefined;
   readonly price: string | undefined;
   readonly maxRate: string | undefined;
@@ -38,11 +40,14 @@ export async function openClient(
 export function parseNeeds(
   needs: NeedArguments,
   { currency }: Deployment,
-): Pick<TaskRequest, "provider" | "price" | "maxRateWei" | "collateralWei" | "resources"> & {
-  durationSeconds: number;
-} {
-  const { provider, price, maxRate, collateral, duration } = needs;
+): Pick<
+  TaskRequest,
+  "application" | "provider" | "anyProvider" | "price" | "maxRateWei" | "collateralWei" | "resources"
+> & { durationSeconds: number } {
+  const { application, provider, anyProvider, price, maxRate, collateral, duration } = needs;
   return {
+    application,
+    anyProvider,
     provider: provider === undefined ? undefined : parseAddress(provider, "provider"),
     price:
       price === undefined ? undefined : { amountWei: parseAmount(price, currency, "price"), metered: false },

@@ -15,7 +15,6 @@ import { detachable } from "./show.ts";
 
 interface SubmitArguments extends NeedArguments {
   readonly paths: readonly string[];
-  readonly application: string;
   readonly parameters: string | undefined;
   readonly maxCost: string | undefined;
   readonly startWithin: string;
@@ -33,11 +32,10 @@ export default action("neura/task-submit/1", async (given: SubmitArguments, cont
   const { out, signal } = context;
   const { client, deployment } = await openClient(context, { signing: true });
   const { currency } = deployment;
-  const { parameters, completeWithin, owner, maxCost, application, publicResult } = given;
+  const { parameters, completeWithin, owner, maxCost, publicResult } = given;
   const request: TaskRequest = {
     ...parseNeeds(given, deployment),
     source: await sourceOf(given.paths),
-    application,
     parameters: parameters === undefined ? undefined : parseParameters(parameters),
     maxCostWei: maxCost === undefined ? undefined : parseAmount(maxCost, currency, "cost"),
     startWithinSeconds: parseDuration(given.startWithin, "time to start"),

@@ -171,6 +171,7 @@ describe("tasks: task", function () {
     expect(stdout).to.match(/✘ gpuCount +needs 2, offers 0/);
     expect(stdout).to.match(/✘ gpuClass +needs H100, offers any/);
     expect(stdout).to.match(/✔ ramMiB +needs 1024, offers 8192/);
+    expect(stdout).to.match(/\? application +needs ocr, offers not known/);
   });
 
   it("takes secrets from the environment only, and never shows them", async () => {

@@ -455,6 +455,41 @@ describe("market: a task from the owner's side", () => {
     expect(error.next).to.contain("200 s");
   });
 
+  it("refuses times that are no whole numbers of seconds within 30 days, whatever the price", async () => {
+    const price = { amountWei: RATE_WEI * 60n, metered: false };
+    for (const seconds of [0, -1, 600.5, NaN, Infinity, 30 * 86_400 + 1]) {
+      for (const name of ["durationSeconds", "startWithinSeconds", "completeWithinSeconds"]) {
+        const error = await errorOf(submit({ price, [name]: seconds }));
+        expect(error.code, `${name} ${seconds}`).to.equal("task.invalid-schedule");
+        expect(error.message).to.contain(String(seconds));
+      }
+    }
+  });
+
+  it("says what to do where only providers are left that are not known", async () => {
+    const [, stranger] = world.others;
+    if (stranger === undefined) throw new Error("no account");
+    await world.register(stranger, { stakeWei: 0n });
+    const registry = await world.connection.ethers.getContractAt(
+      "ProviderRegistry",
+      world.deployment.contracts.ProviderRegistry,
+      provider.account,
+    );
+    await registry.setStatus(2);
+    const error = await errorOf(world.client.prepare(await request()));
+    expect(error.code).to.equal("provider.none");
+    expect(error.next).to.contain("--provider").and.to.contain("--any-provider");
+    const prepared = await world.client.prepare(await request({ anyProvider: true }));
+    expect(prepared.provider.account).to.equal(stranger.address);
+  });
+
+  it("warns of needs that nobody can check beforehand", async () => {
+    const { warnings } = await world.client.prepare(await request({ needs: { cudaCapability: "8.0" } }));
+    expect(warnings).to.deep.equal([
+      "It is not known whether the provider has cudaCapability 8.0; if not, it declines and all money is back.",
+    ]);
+  });
+
   // ---- Watching and ending ----
 
   async function marketAs(account: Account) {

@@ -69,7 +69,7 @@ export interface World {
   publish(account: Account): Promise<StoredKey>;
   register(
     account: Account,
-    options?: Partial<{ shape: Resources; rateWei: bigint; stakeWei: bigint }>,
+    options?: Partial<{ shape: Resources; rateWei: bigint; stakeWei: bigint; metadata: string }>,
   ): Promise<StoredKey>;
   /** The market's token, if it is not the native coin. */
   token:
@@ -131,8 +131,8 @@ export async function createWorld(
     return await saveKey(home, account.address, key);
   };
   const register: World["register"] = async (account, options = {}) => {
-    const { shape = MACHINE, rateWei = RATE_WEI, stakeWei = STAKE_WEI } = options;
-    const offer = { shape: packResources(shape), rateWei, slots: 1n, metadata: "" };
+    const { shape = MACHINE, rateWei = RATE_WEI, stakeWei = STAKE_WEI, metadata = "" } = options;
+    const offer = { shape: packResources(shape), rateWei, slots: 1n, metadata };
     await registry.connect(account).register(account.address, account.address, offer);
     if (stakeWei > 0n) {
       await erc20?.mint(account.address, stakeWei);
