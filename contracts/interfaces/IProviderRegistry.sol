@@ -10,6 +10,9 @@ import {Resources} from "../libraries/Resources.sol";
 /// happens once, and the record of faults stays with the account for good.
 /// @dev Assumptions:
 /// - Stake is in the registry's immutable currency, which is the markets' too; amounts fit 96 bits.
+/// - The currency moves exactly what it is asked to move. A token that takes a fee on transfer is refused; one that
+///   rebases downwards later breaks the stakes' cover and must not be used. What arrives without a call (mined,
+///   self-destructed, sent as tokens) belongs to nobody and changes no stake.
 /// - Markets lock, unlock and penalise; a market never touches more than it locked itself.
 /// - The first market is authorised by the admin at once; every later one only after {unbondingPeriod}, so that
 ///   who does not trust it can leave with the whole free stake first. The admin can do nothing else.
@@ -177,7 +180,7 @@ interface IProviderRegistry {
     /// @notice How many providers ever registered.
     function providerCount() external view returns (uint256);
 
-    /// @notice Providers `cursor .. cursor + limit` in order of registration.
+    /// @notice The `limit` providers from number `cursor` on, counted from 0, in order of registration.
     /// @return page Those in the range.
     /// @return next The cursor to go on with, 0 at the end.
     function providers(
@@ -187,6 +190,7 @@ interface IProviderRegistry {
 
     /// @notice As {providers}, of the `limit` looked at only those that are active, fit `need`, ask at most
     /// `maxRateWei` [wei per second] and have `minFreeStake` [wei] free.
+    /// @dev Warning: a page may be empty and not be the last; go on until `next` is 0.
     function eligible(
         Resources need,
         uint256 maxRateWei,

@@ -98,12 +98,13 @@ describe("ProviderRegistry", () => {
       expect(await registry.providerCount()).to.equal(0n);
     });
 
-    it("A24_RevertWhen_offer is malformed, without slots, or its metadata too long", async () => {
+    it("A24_RevertWhen_offer is malformed, without slots or price, or its metadata too long", async () => {
       const { registry, parties } = await deployRegistry();
       const { provider, operator } = parties;
       const as = registry.connect(provider);
       const bad = [
         { offer: { ...OFFER, slots: 0n }, error: "ProviderRegistry_NoSlots", args: [] },
+        { offer: { ...OFFER, rateWei: 0n }, error: "ProviderRegistry_ZeroRate", args: [] },
         {
           offer: { ...OFFER, metadata: "x".repeat(257) },
           error: "ProviderRegistry_MetadataTooLong",
@@ -188,7 +189,7 @@ describe("ProviderRegistry", () => {
           () => as.stake(1n, value(1n)),
           () => as.unstake(1n),
           () => as.cancelUnstake(),
-          () => as.withdrawStake(caller.address),
+          () => as.withdrawStake(parties.stranger.address),
         ])
           await expectRefusal(fixture, call, "ProviderRegistry_NotRegistered", [caller.address]);
       }
@@ -316,6 +317,24 @@ describe("ProviderRegistry", () => {
         } else {
           await expectRefusal(fixture, () => as.stake(5n, { value: 5n }), "Currency_WrongValue", [5n, 0n]);
         }
+      });
+    });
+
+    describe(`stake to nobody (${kind})`, () => {
+      it("RevertWhen_receiver is the registry or a market, now or later", async () => {
+        const fixture = await deploy({ kind, stakeWei: STAKE_WEI });
+        const { registry, networkHelpers, parties, address, balanceOf } = fixture;
+        const { admin, provider, operator, market, laterMarket } = parties;
+        await registry.connect(provider).unstake(5n);
+        await networkHelpers.time.increase(PERIOD);
+        await registry.connect(admin).authorizeMarket(laterMarket.address);
+        for (const to of [address, market.address, laterMarket.address]) {
+          const call = () => registry.connect(provider).withdrawStake(to);
+          await expectRefusal(fixture, call, "ProviderRegistry_ToContract", [to]);
+        }
+        await registry.connect(provider).withdrawStake(operator.address);
+        expect(await balanceOf(operator.address)).to.equal(FUNDS_WEI + 5n);
+        expect(await balanceOf(address)).to.equal(STAKE_WEI - 5n);
       });
     });
 
