@@ -64,6 +64,12 @@ export const cases: readonly Case[] = [
     options: {},
   })),
   {
+    name: "photo of a letter",
+    kind: "letter",
+    seed: 5,
+    options: { photo: true, rotation: -2, noise: 5, blur: 0.6, format: "jpeg", quality: 72 },
+  },
+  {
     name: "photo of an invoice",
     kind: "invoice",
     seed: 2,
