@@ -3,7 +3,6 @@ import { isError, type Provider, type Signer, Transaction, type TransactionLike 
 
 import { unlessAborted } from "../abort.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
-import { unavailable } from "./errors.ts";
 
 /** What is to be done on the chain, once. */
 export interface Call {
@@ -354,11 +353,14 @@ export class Sender {
 
   async #look(): Promise<void> {
     const { pollMs = 250 } = this.#options;
+    let isTold = false;
     while (this.#entries.size > 0 && !this.#closing.signal.aborted) {
       try {
         await this.#lookOnce();
+        isTold = false;
       } catch (error) {
-        this.#options.onAlert?.(unavailable(error));
+        if (!isTold) this.#options.onAlert?.(unavailable(error));
+        isTold = true;
       }
       await sleep(this.#pause, undefined, { signal: this.#closing.signal }).catch(() => undefined);
       this.#pause = Math.min(1.5 * this.#pause, pollMs);
@@ -529,4 +531,12 @@ async function ask<T>(question: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw unavailable(error);
   }
+}
+
+function unavailable(cause: unknown): NeuraError {
+  if (cause instanceof NeuraError) return cause;
+  return new NeuraError("chain.unavailable", `The chain's node does not answer: ${messageOf(cause)}.`, {
+    next: "Check the node's URL and that it runs, then try again.",
+    cause,
+  });
 }

@@ -76,8 +76,6 @@ export interface Entry {
   readonly facts: Facts;
   /** When each phase was reached [Unix ms of this machine]. */
   readonly times: Readonly<Record<string, number>>;
-  /** Paid for its transactions [wei]. */
-  readonly gasWei: bigint;
 }
 
 /** What the node earned and spent. */
@@ -212,17 +210,24 @@ export class Journal implements SenderStore {
     this.#database.prepare(sql).run(block.number, block.hash, ...this.#task(id));
   }
 
+  /** Paid for a task's transactions [wei]. */
+  gasOf(id: string): bigint {
+    const purposes = VERBS.map((verb) => purposeOf(verb, id)).flatMap((each) => [each, voidOf(each)]);
+    const sql = `SELECT spent_wei FROM transactions WHERE chain_id = ? AND spent_wei IS NOT NULL
+      AND purpose IN (${purposes.map(() => "?").join()})`;
+    return sumOf(this.#all(sql, this.#chainId, ...purposes));
+  }
+
   ledger(): Ledger {
     const tasks: Record<string, number> = {};
     let earnedWei = 0n;
-    let gasWei = 0n;
-    for (const { step, facts, gasWei: spentWei } of this.list()) {
+    for (const { step, facts } of this.list()) {
       const name = step === "done" ? (facts.outcome ?? "None") : "open";
       tasks[name] = (tasks[name] ?? 0) + 1;
       earnedWei += BigInt(facts.earnedWei ?? 0);
-      gasWei += spentWei;
     }
-    return { earnedWei, gasWei, tasks };
+    const sql = "SELECT spent_wei FROM transactions WHERE chain_id = ? AND spent_wei IS NOT NULL";
+    return { earnedWei, gasWei: sumOf(this.#all(sql, this.#chainId)), tasks };
   }
 
   #known(id: string): Entry {
@@ -237,22 +242,11 @@ export class Journal implements SenderStore {
 
   #entry(row: Row): Entry {
     const task = decodeSubmitted(parseSubmitted(row));
-    const purposes = VERBS.map((verb) => purposeOf(verb, task.id)).flatMap((purpose) => [
-      purpose,
-      voidOf(purpose),
-    ]);
-    const spent = this.#all(
-      `SELECT spent_wei FROM transactions WHERE chain_id = ? AND spent_wei IS NOT NULL
-        AND purpose IN (${purposes.map(() => "?").join()})`,
-      this.#chainId,
-      ...purposes,
-    );
     return {
       task,
       step: stepIn(row),
       block: { number: Number(row["block_number"]), hash: String(row["block_hash"]) },
       ...factsIn(row),
-      gasWei: spent.reduce((sum, each) => sum + BigInt(String(each["spent_wei"])), 0n),
     };
   }
 
@@ -381,6 +375,10 @@ function signedIn(row: Row): SignedTransaction {
     maxSpendWei: BigInt(String(row["max_spend_wei"])),
     untilSeconds: until === null ? undefined : Number(until),
   };
+}
+
+function sumOf(rows: readonly Row[]): bigint {
+  return rows.reduce((sum, row) => sum + BigInt(String(row["spent_wei"])), 0n);
 }
 
 function minedIn(row: Row): Mined {

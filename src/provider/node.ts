@@ -15,10 +15,11 @@ import { ChainView } from "./chain-view.ts";
 import { ChainClock } from "./clock.ts";
 import { Feed, type Head, type News } from "./feed.ts";
 import { detectHardware, freeDiskMiB } from "./hardware.ts";
-import { Journal, type Ledger, type Step } from "./journal.ts";
+import { type Entry, Journal, type Ledger, type Step } from "./journal.ts";
 import { lockDirectory } from "./lock.ts";
 import type { Level, NodeEvent } from "./log.ts";
 import { Pipeline, TaskEnded } from "./pipeline.ts";
+import type { OwnKey } from "./payload.ts";
 import { confirmationsFor, DEFAULT_POLICY, type Policy } from "./policy.ts";
 import type { Runner } from "./runner/runner.ts";
 import { Slots } from "./slots.ts";
@@ -32,8 +33,8 @@ export interface NodeOptions {
   readonly signer: Signer;
   /** The provider. Default: the signer's account. */
   readonly account?: string;
-  /** Encryption keys that are on this machine. */
-  readonly keys: readonly KeyPair[];
+  /** The provider's encryption keys that are on this machine now. */
+  readonly keys: () => Promise<readonly KeyPair[]>;
   /** The network of a reference; without one, where results go. */
   readonly storage: (reference?: string) => Storage | Promise<Storage>;
   readonly runner: Runner;
@@ -55,6 +56,9 @@ const JOURNAL = "journal.sqlite";
 const WATCH_MS = 1_000;
 const HOUSEKEEPING_MS = 60_000;
 const MAX_PAUSE_MS = 10_000;
+const TRANSFERS = 4;
+/** Tasks whose payload lies here while they wait for their turn. */
+const WAITING_PER_SLOT = 4;
 
 /** The reason with which the work on a task is left for the next start. */
 class Stopped extends Error {
@@ -90,13 +94,17 @@ export class ProviderNode {
   readonly #feed: Feed;
   readonly #sender: Sender;
   readonly #pipeline: Pipeline;
-  readonly #unlock: () => void;
+  /** What ends the parts, in the order in which they were opened. */
+  readonly #undo: readonly (() => unknown)[];
+  /** Most tasks in work, those included that wait for a place. */
+  readonly #atOnce: number;
   readonly #stopping = new AbortController();
   /** The tasks in work. */
   readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void> }>();
   #isDraining = false;
   #faults = 0;
   #isDiskLow = false;
+  #isPaused = false;
   #hold: string | undefined;
   #watchedAt = -Infinity;
   #keptAt = -Infinity;
@@ -126,12 +134,15 @@ export class ProviderNode {
         },
       );
     }
-    const keys = await publishedOf(chain, account, options.keys);
+    const keys = async (): Promise<OwnKey[]> => await ownKeys(chain, account, await options.keys());
+    requireKey(account, await keys());
     await mkdir(join(directory, "tasks"), { recursive: true, mode: 0o700 });
-    const unlock = await lockDirectory(directory);
+    const slots = policy.slots ?? offer.slots;
+    const undo: (() => unknown)[] = [await lockDirectory(directory)];
     try {
       const domain = { chainId: BigInt(deployment.chainId), market: chain.market };
       const journal = await Journal.open(journalPath(directory), domain);
+      undo.push(() => journal.close());
       const clock = new ChainClock();
       const emit = (event: NodeEvent): void => options.onEvent?.(event);
       const sender = await Sender.open({
@@ -144,18 +155,20 @@ export class ProviderNode {
         onAlert: ({ code, message, next }) => emit({ level: "error", event: "alert", code, message, next }),
         ...(options.onStep ? { onStep: options.onStep } : {}),
       });
+      undo.push(() => sender.close());
       const [hardware, declineWindowSeconds] = await Promise.all([
         detectHardware(directory),
         chain.declineWindowSeconds(),
       ]);
       const node: ProviderNode = new ProviderNode({
-        ...{ options, policy, account, chain, clock, journal, sender, unlock },
+        ...{ options, policy, account, chain, clock, journal, sender, slots, undo },
         pipeline: new Pipeline({
           ...{ account, chain, clock, journal, sender, keys, policy, hardware, declineWindowSeconds, emit },
           storage: options.storage,
           runner: options.runner,
           applications: options.applications,
-          slots: new Slots(policy.slots ?? offer.slots),
+          slots: new Slots(slots),
+          transfers: new Slots(TRANSFERS),
           directory: join(directory, "tasks"),
           onStep: options.onStep,
           onHealth: (isWell) => node.#noteHealth(isWell),
@@ -164,7 +177,7 @@ export class ProviderNode {
       node.#begin();
       return node;
     } catch (error) {
-      unlock();
+      for (const step of undo.reverse()) await step();
       throw error;
     }
   }
@@ -178,7 +191,8 @@ export class ProviderNode {
     journal: Journal;
     sender: Sender;
     pipeline: Pipeline;
-    unlock: () => void;
+    slots: number;
+    undo: readonly (() => unknown)[];
   }) {
     const { options, account, chain, journal } = parts;
     this.account = account;
@@ -187,9 +201,10 @@ export class ProviderNode {
     this.#policy = parts.policy;
     this.#chain = chain;
     this.#clock = parts.clock;
-    this.#sender = parts.sender;
     this.#pipeline = parts.pipeline;
-    this.#unlock = parts.unlock;
+    this.#sender = parts.sender;
+    this.#undo = parts.undo;
+    this.#atOnce = WAITING_PER_SLOT * parts.slots;
     this.#feed = new Feed({
       provider: options.provider,
       market: chain.market,
@@ -218,10 +233,8 @@ export class ProviderNode {
     this.#stopping.abort(new Stopped());
     await this.#loop;
     await Promise.all([...this.#tasks.values()].map(({ ended }) => ended));
-    await this.#sender.close();
     const ledger = this.journal.ledger();
-    this.journal.close();
-    this.#unlock();
+    for (const step of this.#undo.toReversed()) await step();
     this.#emit("info", "stopped", {});
     return ledger;
   }
@@ -292,14 +305,22 @@ export class ProviderNode {
     }
   }
 
-  /** Starts the work on what has none. */
+  /** Starts the work on what has none, the most urgent first. */
   #schedule({ number }: Head): void {
-    for (const entry of this.journal.list({ open: true })) {
-      const { task, block, facts } = entry;
-      if (this.#tasks.has(task.id) || facts.isVanished === true) continue;
+    const waiting = this.journal
+      .list({ open: true })
+      .filter(({ task, facts }) => !this.#tasks.has(task.id) && facts.isVanished !== true)
+      .toSorted((one, other) => deadlineOf(one) - deadlineOf(other));
+    for (const entry of waiting) {
+      const { task, block } = entry;
       if (entry.step === "found") {
         if (number < block.number + confirmationsFor(this.#policy, maximumCostWei(task.terms))) continue;
-        if (this.#isHeld()) continue;
+        if (this.#tasks.size >= this.#atOnce || this.#isHeld()) {
+          // What will not be begun in time is given back: the owner's money does not wait for this node.
+          const latest = task.terms.conditions.startBySeconds - this.#policy.marginSeconds;
+          if (this.#clock.now() <= latest) continue;
+          this.#pipeline.giveBack(entry, this.#hold ?? "too many tasks are waiting");
+        }
       }
       const abort = new AbortController();
       const ended = this.#pipeline
@@ -321,6 +342,8 @@ export class ProviderNode {
       if (facts.isVanished === true) {
         const { status } = await this.#chain.stateOf(task.id);
         if (status !== Status.None) this.journal.learn(task.id, { isVanished: false });
+        else if (this.#clock.now() > task.terms.conditions.completeBySeconds)
+          await this.#pipeline.drop(task.id);
       } else if (work && (step === "fetched" || step === "running")) {
         const state = await this.#chain.stateOf(task.id);
         if (isTerminal(state.status)) work.abort.abort(new TaskEnded(state));
@@ -351,7 +374,9 @@ export class ProviderNode {
         ? `${this.#faults} faults of this machine in a row; start the node again when it is well`
         : this.#isDiskLow
           ? "the disk is nearly full"
-          : undefined;
+          : this.#isPaused
+            ? "paused in the registry"
+            : undefined;
     if (reason !== this.#hold) {
       this.#hold = reason;
       if (reason === undefined) this.#emit("info", "taking", {});
@@ -364,7 +389,7 @@ export class ProviderNode {
     this.#faults = isWell ? 0 : this.#faults + 1;
   }
 
-  /** Looks at the disk, and removes the folders of tasks that ended long ago. */
+  /** Looks at the registry and the disk, and removes the folders of tasks that ended long ago. */
   async #keepHouse(): Promise<void> {
     this.#keptAt = performance.now();
     const { directory } = this.#options;
@@ -376,6 +401,7 @@ export class ProviderNode {
       if (ended !== undefined && ended < latest)
         await rm(join(tasks, name), { recursive: true, force: true });
     }
+    this.#isPaused = !(await this.#chain.registrationOf(this.account)).isActive;
     this.#isDiskLow = (await freeDiskMiB(directory)) < this.#policy.minFreeDiskMiB;
   }
 
@@ -384,24 +410,26 @@ export class ProviderNode {
   }
 }
 
-/** Those of the machine's keys that the account has published. Error: `provider.no-key`. */
-async function publishedOf(
-  chain: ChainView,
-  account: string,
-  keys: readonly KeyPair[],
-): Promise<readonly KeyPair[]> {
+function deadlineOf({ task }: Entry): number {
+  return task.terms.conditions.completeBySeconds;
+}
+
+/** The account's published keys, each with its secret part if that is on this machine. */
+async function ownKeys(chain: ChainView, account: string, pairs: readonly KeyPair[]): Promise<OwnKey[]> {
   const published = await chain.keysOf(account);
-  const known = new Set(published.map(({ publicKey }) => publicKey.toLowerCase()));
-  const own = keys.filter(({ publicKey }) => known.has(hexlify(publicKey)));
-  const usable = own.some((key) =>
-    published.some(
-      ({ publicKey, isRevoked }) => !isRevoked && publicKey.toLowerCase() === hexlify(key.publicKey),
-    ),
-  );
-  if (usable) return own;
+  return published.map(({ publicKey, isRevoked }) => ({
+    publicKey,
+    isRevoked,
+    pair: pairs.find((pair) => hexlify(pair.publicKey) === publicKey),
+  }));
+}
+
+/** Error: `provider.no-key`. */
+function requireKey(account: string, keys: readonly OwnKey[]): void {
+  if (keys.some(({ isRevoked, pair }) => !isRevoked && pair !== undefined)) return;
   throw new NeuraError(
     "provider.no-key",
-    `None of the ${keys.length} encryption keys on this machine is a valid published key of ${account}.`,
+    `Of the ${keys.length} encryption keys that ${account} published, none is valid and on this machine.`,
     {
       next: "Publish one with `account key publish`, or restore the one that was published from its backup.",
     },

@@ -2,8 +2,16 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { hexlify } from "ethers";
 
-import { type KeyPair, openEach, payloadContext, readHeader, unwrap } from "../envelope/index.ts";
+import {
+  type Header,
+  type KeyPair,
+  openEach,
+  payloadContext,
+  readHeader,
+  unwrap,
+} from "../envelope/index.ts";
 import { NeuraError } from "../errors.ts";
 import { type Manifest, MANIFEST_BOUNDS, parseManifest } from "../manifest.ts";
 import { extractArchive } from "../market/archive.ts";
@@ -15,6 +23,15 @@ export interface OpenedPayload {
   readonly manifest: Manifest;
   /** What the delivery's evidence says of the input, 32 bytes as hex with 0x. */
   readonly inputRoot: string;
+}
+
+/** A key that the provider published. */
+export interface OwnKey {
+  /** 33 bytes as hex with 0x. */
+  readonly publicKey: string;
+  readonly isRevoked: boolean;
+  /** Missing if it is not on this machine. */
+  readonly pair: KeyPair | undefined;
 }
 
 /** Fetches the payload's envelope to the file `path`, whole or not at all. Errors: those of `Storage.get`. */
@@ -55,7 +72,7 @@ export async function openPayload(
     path: string;
     directory: string;
     /** All keys that the provider ever published: the newest need not be the one that was used. */
-    keys: readonly KeyPair[];
+    keys: readonly OwnKey[];
     domain: MarketDomain;
     maxBytes: number;
     signal: AbortSignal;
@@ -99,12 +116,30 @@ export async function readManifest(directory: string): Promise<Manifest> {
   return parseManifest(await readFile(path));
 }
 
-/** The key that the body is encrypted to. */
-function keyFor({ compartments }: Awaited<ReturnType<typeof readHeader>>, keys: readonly KeyPair[]): KeyPair {
+/**
+ * The key that the body is encrypted to. Errors: `envelope.not-a-recipient`; `provider.key-missing` and
+ * `provider.key-revoked` for a key that is the provider's, but not here or not to be used any more.
+ */
+function keyFor({ compartments }: Header, keys: readonly OwnKey[]): KeyPair {
   const recipients = compartments.find(({ kind }) => kind === "body")?.recipients ?? [];
-  const wanted = new Set(recipients.map(({ publicKey }) => Buffer.from(publicKey).toString("hex")));
-  const key = keys.find((each) => wanted.has(Buffer.from(each.publicKey).toString("hex")));
-  if (key) return key;
+  const wanted = new Set(recipients.map(({ publicKey }) => hexlify(publicKey)));
+  const own = keys.filter(({ publicKey }) => wanted.has(publicKey));
+  const usable = own.find(({ pair, isRevoked }) => pair !== undefined && !isRevoked)?.pair;
+  if (usable) return usable;
+  if (own.some(({ isRevoked }) => isRevoked)) {
+    throw new NeuraError(
+      "provider.key-revoked",
+      "The payload is encrypted to a key that the provider has revoked.",
+    );
+  }
+  const [missing] = own;
+  if (missing) {
+    throw new NeuraError(
+      "provider.key-missing",
+      `The payload is encrypted to the provider's key ${missing.publicKey}, which is not on this machine.`,
+      { next: "Restore that key from its backup with `account key restore`, or revoke it." },
+    );
+  }
   throw new NeuraError(
     "envelope.not-a-recipient",
     `The payload is encrypted to ${wanted.size} keys, none of which is this provider's.`,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hexlify } from "ethers";
 
 import type { Sender } from "../chain/sender.ts";
-import { hashEnvelope, type KeyPair } from "../envelope/index.ts";
+import { hashEnvelope } from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { decodeTaskEvent } from "../market/events.ts";
 import { isTerminal, Outcome, type OutcomeName, outcomeName, Status } from "../market/outcome.ts";
@@ -18,7 +18,7 @@ import type { ChainClock } from "./clock.ts";
 import type { Hardware } from "./hardware.ts";
 import { type Entry, type Facts, type Journal, purposeOf, type Step, type Verb } from "./journal.ts";
 import type { NodeEvent } from "./log.ts";
-import { fetchPayload, type OpenedPayload, openPayload, readManifest } from "./payload.ts";
+import { fetchPayload, type OpenedPayload, openPayload, type OwnKey, readManifest } from "./payload.ts";
 import { judgeManifest, judgeTerms, type Policy, type Refusal } from "./policy.ts";
 import { sealResult } from "./result.ts";
 import type { RunHandle, RunKind, Runner, RunOutcome } from "./runner/runner.ts";
@@ -37,13 +37,15 @@ export interface PipelineParts {
   readonly runner: Runner;
   /** Names of the applications that the runner has. */
   readonly applications: readonly string[];
-  /** The provider's encryption keys of all epochs that are on this machine. */
-  readonly keys: readonly KeyPair[];
+  /** The provider's published keys, as they are now: they can be replaced while the node runs. */
+  readonly keys: () => Promise<readonly OwnKey[]>;
   readonly policy: Policy;
   readonly slots: Slots;
   readonly hardware: Hardware;
   /** How long an accepted task can still be declined [s]. */
   readonly declineWindowSeconds: number;
+  /** What is fetched and stored at the same time. */
+  readonly transfers: Slots;
   /** Holds a folder for each task. */
   readonly directory: string;
   readonly emit: (event: NodeEvent) => void;
@@ -54,6 +56,7 @@ export interface PipelineParts {
 }
 
 const MIB = 1024 * 1024;
+const PAYLOAD = "payload.envelope";
 const RESULT = "result.envelope";
 /** Gas of accepting and delivering, for the decision whether a task pays: never the limit of a transaction. */
 const GAS_OF_A_TASK = 130_000n;
@@ -96,8 +99,8 @@ const PASSING = new Set([
 class Refused extends Error {
   readonly refusal: Refusal;
 
-  constructor(refusal: Refusal) {
-    super(refusal.message);
+  constructor(refusal: Refusal, cause?: unknown) {
+    super(refusal.message, { cause });
     this.refusal = refusal;
   }
 }
@@ -137,6 +140,12 @@ export class Pipeline {
     }
   }
 
+  /** Puts a task that was not begun on its way back to its owner. */
+  giveBack(entry: Entry, why: string): void {
+    const refusal = { reason: "NoCapacity", message: `It cannot be begun in time: ${why}.` } as const;
+    this.#toClosing(entry, refusal, "provider.no-capacity");
+  }
+
   async #step(entry: Entry, signal: AbortSignal): Promise<unknown> {
     switch (entry.step) {
       case "found":
@@ -160,38 +169,19 @@ export class Pipeline {
   // ---- Found: judge, fetch, open ----
 
   async #fetch(entry: Entry, signal: AbortSignal): Promise<Entry> {
-    const { policy, clock, chain } = this.#parts;
-    const { task } = entry;
-    const { payload } = task.work;
+    const { policy, chain } = this.#parts;
+    const { payload } = entry.task.work;
     const state = await this.#live(entry, signal);
-    const ownerKey = await this.#persist(signal, this.#lastSecond(entry, state), () =>
+    const ownerKey = await this.#persist(entry, signal, this.#lastSecond(entry, state), () =>
       this.#judge(entry, state),
     );
 
-    const latest =
-      state.status === Status.Active
-        ? state.sinceSeconds + this.#parts.declineWindowSeconds
-        : task.terms.conditions.startBySeconds - policy.marginSeconds;
-    const until = Math.min(latest, clock.now() + policy.payloadWaitSeconds);
-    const maxBytes = policy.maxPayloadMiB * MIB;
     const folder = this.#folder(entry);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, "payload.envelope");
+    const path = join(folder, PAYLOAD);
     this.#emit(entry, "fetching", { uri: payload });
-    const storage = await this.#parts.storage(payload);
     const started = performance.now();
-    if (!(await exists(path))) {
-      const size = await storage.status(payload, { signal }).then(
-        (status) => status.sizeBytes ?? 0,
-        () => 0,
-      );
-      if (state.status === Status.Funded && clock.now() + size / DOWNLOAD_RATE > until) {
-        await this.#accept(entry, signal);
-      }
-      await this.#persist(signal, until, async (attempt) => {
-        await fetchPayload(task, { storage, path, maxBytes, signal: attempt });
-      });
-    }
+    if (!(await exists(path))) await this.#download(entry, state, path, signal);
     const sizeBytes = (await stat(path)).size;
     await rm(this.#runFolder(entry, 1), { recursive: true, force: true });
     const { inputRoot, manifest } = await this.#open(entry, 1, signal);
@@ -211,13 +201,48 @@ export class Pipeline {
     );
   }
 
+  async #download(entry: Entry, found: TaskState, path: string, signal: AbortSignal): Promise<void> {
+    const { policy, clock, transfers, declineWindowSeconds } = this.#parts;
+    const { task } = entry;
+    const { startBySeconds, completeBySeconds } = task.terms.conditions;
+    const maxBytes = policy.maxPayloadMiB * MIB;
+    const storage = await this.#parts.storage(task.work.payload);
+    let latest = startBySeconds - policy.marginSeconds;
+    let state = found;
+    if (state.status === Status.Funded) {
+      const size = await storage.status(task.work.payload, { signal }).then(
+        ({ sizeBytes = 0 }) => sizeBytes,
+        () => 0,
+      );
+      // What takes long to fetch is accepted first; what is too large anyway is not.
+      const isLarge = size <= maxBytes && clock.now() + size / DOWNLOAD_RATE > latest;
+      if (isLarge) state = await this.#accept(entry, signal);
+    }
+    if (state.status === Status.Active) {
+      latest = Math.min(state.sinceSeconds + declineWindowSeconds, completeBySeconds - policy.marginSeconds);
+    }
+    const patientUntil = clock.now() + policy.payloadWaitSeconds;
+    await this.#persist(entry, signal, latest, async (attempt) => {
+      const leave = await transfers.acquire(completeBySeconds, attempt);
+      try {
+        await fetchPayload(task, { storage, path, maxBytes, signal: attempt });
+      } catch (error) {
+        // Gateways can lag, but an owner's money does not wait for ever.
+        const refusal = clock.now() > patientUntil ? refusalIn(error) : undefined;
+        throw refusal ? new Refused(refusal, error) : error;
+      } finally {
+        leave();
+      }
+    });
+  }
+
   /** Lays the payload's files into the folder of a run. */
   async #open(entry: Entry, attempt: number, signal: AbortSignal): Promise<OpenedPayload> {
-    const { chain, keys, policy } = this.#parts;
+    const { chain, policy } = this.#parts;
     return await openPayload(entry.task, {
-      path: join(this.#folder(entry), "payload.envelope"),
+      path: join(this.#folder(entry), PAYLOAD),
       directory: this.#runFolder(entry, attempt),
-      keys,
+      keys: await this.#parts.keys(),
       domain: { chainId: BigInt(chain.deployment.chainId), market: chain.market },
       maxBytes: policy.maxPayloadMiB * MIB,
       signal,
@@ -373,16 +398,21 @@ export class Pipeline {
     this.#emit(entry, "uploading", {});
     const storage = await this.#parts.storage();
     let state = await this.#live(entry, signal);
-    const { startBySeconds } = entry.task.terms.conditions;
+    const { startBySeconds, completeBySeconds } = entry.task.terms.conditions;
     const isTight = this.#parts.clock.now() + this.#parts.policy.marginSeconds > startBySeconds;
     if (state.status === Status.Funded && isTight) state = await this.#accept(entry, signal);
     const until = this.#lastSecond(entry, state) - CLOSING_SECONDS;
-    return await this.#persist(signal, until, async (attempt) => {
-      const stored = await storage.put(path, { resume: `${path}.upload`, signal: attempt });
-      await storage.readBack(stored, { signal: attempt });
-      const { uri, sizeBytes } = stored;
-      const seconds = secondsSince(started);
-      return this.#advance(entry, "uploaded", { resultUri: uri }, { uri, sizeBytes, seconds });
+    return await this.#persist(entry, signal, until, async (attempt) => {
+      const leave = await this.#parts.transfers.acquire(completeBySeconds, attempt);
+      try {
+        const stored = await storage.put(path, { resume: `${path}.upload`, signal: attempt });
+        await storage.readBack(stored, { signal: attempt });
+        const { uri, sizeBytes } = stored;
+        const seconds = secondsSince(started);
+        return this.#advance(entry, "uploaded", { resultUri: uri }, { uri, sizeBytes, seconds });
+      } finally {
+        leave();
+      }
     });
   }
 
@@ -406,8 +436,9 @@ export class Pipeline {
         return await this.#end(entry, await chain.stateOf(task.id));
       } catch (error) {
         if (!isNeuraError(error) || error.details["error"] !== "TaskMarket_TooManySeconds") throw error;
-        // The chain's clock stands between two blocks: it may get there, else less is charged.
-        if (performance.now() - started > CHAIN_TIME_WAIT_MS) secondsUsed = Number(error.details["allowed"]);
+        // The chain's clock stands between two blocks. It is waited for where it is money, else less is charged.
+        const isPatient = task.terms.price.metered && performance.now() - started < CHAIN_TIME_WAIT_MS;
+        if (!isPatient) secondsUsed = Number(error.details["allowed"]);
         else await sleep(FIRST_PAUSE_MS, undefined, { signal });
       }
     }
@@ -422,7 +453,6 @@ export class Pipeline {
     const state = await this.#live(entry, signal);
     const isActive = state.status === Status.Active;
     if (!isActive && !policy.decline) return await this.#finish(entry, "ignored", {});
-    if (clock.now() > (isActive ? completeBySeconds : startBySeconds)) throw late();
     const declinableUntil = isActive
       ? Math.min(state.sinceSeconds + declineWindowSeconds, completeBySeconds)
       : startBySeconds;
@@ -480,13 +510,17 @@ export class Pipeline {
     if (isLost && entry.step !== "closing" && entry.step !== "uploaded") {
       await this.#refuse(entry, { reason: "InfrastructureFault", message: messageOf(error) }, error);
     } else {
-      await sleep(FAULT_PAUSE_MS, undefined, { signal });
+      await sleep(Math.min(FAULT_PAUSE_MS * 2 ** faults, MAX_PAUSE_MS), undefined, { signal });
     }
   }
 
-  async #refuse(entry: Entry, { reason, message }: Refusal, error: unknown): Promise<void> {
-    await this.#stopRun(entry, message);
-    const code = isNeuraError(error) ? error.code : "provider.refused";
+  async #refuse(entry: Entry, refusal: Refusal, error: unknown): Promise<void> {
+    await this.#stopRun(entry, refusal.message);
+    const cause = error instanceof Refused ? error.cause : error;
+    this.#toClosing(entry, refusal, isNeuraError(cause) ? cause.code : "provider.refused");
+  }
+
+  #toClosing(entry: Entry, { reason, message }: Refusal, code: string): void {
     this.#advance(entry, "closing", { outcome: reason, error: { code, message } }, { reason, code, message });
   }
 
@@ -527,8 +561,17 @@ export class Pipeline {
     for (const name of await readdir(folder).catch(() => [])) {
       if (name !== RESULT) await rm(join(folder, name), { recursive: true, force: true });
     }
-    this.#emit(entry, event, { ...fields, gasWei: done.gasWei }, event === "late" ? "error" : "info");
+    const gasWei = this.#parts.journal.gasOf(entry.task.id);
+    this.#emit(entry, event, { ...fields, gasWei }, event === "late" ? "error" : "info");
     return done;
+  }
+
+  /** Closes the books on a task that vanished from the chain and whose time is over. */
+  async drop(taskId: string): Promise<void> {
+    const entry = this.#parts.journal.get(taskId);
+    if (entry === undefined) return;
+    await this.#stopRun(entry, "the task has vanished from the chain");
+    await this.#finish(entry, "dropped", {});
   }
 
   /** What the delivery brought, as the chain has it. */
@@ -565,19 +608,22 @@ export class Pipeline {
       maxSpendWei: policy.maxGasWei,
       untilSeconds: until,
     };
-    const mined = await this.#persist(signal, until, (attempt) => sender.send(call, { signal: attempt }));
+    const mined = await this.#persist(entry, signal, until, (attempt) =>
+      sender.send(call, { signal: attempt }),
+    );
     const { hash: transaction, blockNumber: block, gasUsed, spentWei } = mined;
     this.#emit(entry, "mined", { verb, transaction, block, gasUsed, spentWei }, "debug");
   }
 
-  async #state({ task }: Entry, signal: AbortSignal): Promise<TaskState> {
-    return await this.#persist(signal, Infinity, () => this.#parts.chain.stateOf(task.id));
+  async #state(entry: Entry, signal: AbortSignal): Promise<TaskState> {
+    return await this.#persist(entry, signal, Infinity, () => this.#parts.chain.stateOf(entry.task.id));
   }
 
   /** Where the task stands, as long as something can be done for it. */
   async #live(entry: Entry, signal: AbortSignal): Promise<TaskState> {
     const state = await this.#state(entry, signal);
     if (isOver(state)) throw new TaskEnded(state);
+    if (this.#parts.clock.now() > this.#lastSecond(entry, state)) throw overdue();
     return state;
   }
 
@@ -589,6 +635,7 @@ export class Pipeline {
 
   /** Tries again what fails in passing, until the chain's time has passed `until`. */
   async #persist<T>(
+    entry: Entry,
     signal: AbortSignal,
     until: number,
     work: (signal: AbortSignal) => Promise<T>,
@@ -602,6 +649,9 @@ export class Pipeline {
           } catch (error) {
             late.throwIfAborted();
             if (!isPassing(error)) throw error;
+            if (describe(error).code !== describe(problem).code) {
+              this.#emit(entry, "waiting", { step: entry.step, ...describe(error) }, "warn");
+            }
             problem = error;
           }
           await sleep(pause, undefined, { signal: late });
@@ -647,11 +697,8 @@ function isOver({ status }: TaskState): boolean {
   return status === Status.None || isTerminal(status);
 }
 
-function late(): NeuraError {
-  return new NeuraError(
-    "provider.late",
-    "It is too late to end the task in another way than by its deadline.",
-  );
+function overdue(): NeuraError {
+  return new NeuraError("provider.overdue", "The task's deadline has passed.");
 }
 
 /** Why a task is refused after this error; nothing for those that say nothing about the task. */
@@ -666,12 +713,12 @@ function refusalIn(error: unknown): Refusal | undefined {
 function reasonOf(code: string): OutcomeName | undefined {
   if (code === "envelope.wrong-hash") return "PayloadMismatch";
   if (code === "storage.too-large" || code === "archive.too-large") return "PolicyRefused";
+  if (code === "provider.key-revoked") return "KeyRevoked";
   if (/^(envelope|archive|manifest)\./.test(code)) return "PayloadUnreadable";
-  if (/^storage\.(not-found|pending|mismatch|bad-reference|not-configured|unavailable|timeout)$/.test(code)) {
-    return "PayloadMissing";
-  }
+  if (/^storage\.(not-found|pending|bad-reference)$/.test(code)) return "PayloadMissing";
+  if (code === "storage.not-configured") return "RequirementsUnmet";
   if (code === "provider.late") return "NoCapacity";
-  return code.startsWith("runner.") ? "InfrastructureFault" : undefined;
+  return /^(storage|runner)\.|^provider\.key-missing$/.test(code) ? "InfrastructureFault" : undefined;
 }
 
 function isPassing(error: unknown): boolean {

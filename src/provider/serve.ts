@@ -45,9 +45,8 @@ export async function serveProvider(options: ServeOptions): Promise<{ account: s
   const { home, signer, signal, storage } = options;
   const account = getAddress(options.account ?? (await signer.getAddress()));
   const directory = nodeDirectory(home, account);
-  const [policy, keys, runner] = await Promise.all([
+  const [policy, runner] = await Promise.all([
     loadPolicy(options.policyPath, directory),
-    listKeys(home, account),
     openProcessRunner(),
   ]);
   const node = await ProviderNode.start({
@@ -55,7 +54,7 @@ export async function serveProvider(options: ServeOptions): Promise<{ account: s
     provider: options.provider,
     signer,
     account,
-    keys,
+    keys: () => listKeys(home, account),
     storage: async (reference) => await storage(reference === undefined ? { write: true } : { reference }),
     runner,
     applications: [...applications.keys()],

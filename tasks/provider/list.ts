@@ -22,8 +22,6 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
     resources,
     maxRateWei: args.maxRate === undefined ? undefined : parseAmount(args.maxRate, currency, "rate"),
     durationSeconds: args.duration,
-    // A list shows everybody; choosing is more careful.
-    anyProvider: true,
     collateralWei: args.collateral === undefined ? 0n : parseAmount(args.collateral, currency, "collateral"),
   };
   const market = openMarket({ runner: provider, deployment, storage, home });

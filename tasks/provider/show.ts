@@ -1,7 +1,7 @@
 import { access, writeFile } from "node:fs/promises";
 
 import { formatAmount } from "../../src/amount.ts";
-import { type Entry, Journal } from "../../src/provider/journal.ts";
+import { type Entry, Journal, type Ledger } from "../../src/provider/journal.ts";
 import { journalPath, nodeDirectory } from "../../src/provider/node.ts";
 import { requireProvider } from "../../src/provider/registration.ts";
 import { parseAddress } from "../address.ts";
@@ -26,13 +26,13 @@ export default action("neura/provider-show/1", async (args: ShowArguments, conte
 
   const path = journalPath(nodeDirectory(home, account));
   const entries = (await exists(path)) ? await readJournal() : undefined;
-  if (args.csv !== undefined) await writeFile(args.csv, csvOf(entries?.tasks ?? []));
+  if (args.csv !== undefined) await writeFile(args.csv, csvOf(entries?.rows ?? []));
   const amount = (wei: bigint): string => formatAmount(wei, currency);
   return {
     data: {
       ...record,
       currency,
-      ...(entries ? { node: { ...entries.ledger, list: entries.tasks.map(rowOf) } } : {}),
+      ...(entries ? { node: { ...entries.ledger, list: entries.rows } } : {}),
     },
     text: fields([
       ["Provider", record.account],
@@ -68,10 +68,11 @@ export default action("neura/provider-show/1", async (args: ShowArguments, conte
     ]),
   };
 
-  async function readJournal(): Promise<{ ledger: ReturnType<Journal["ledger"]>; tasks: Entry[] }> {
+  async function readJournal(): Promise<{ ledger: Ledger; rows: Row[] }> {
     const journal = await Journal.open(path, { chainId, market: contracts.TaskMarket });
     try {
-      return { ledger: journal.ledger(), tasks: journal.list() };
+      const rows = journal.list().map((entry) => rowOf(entry, journal.gasOf(entry.task.id)));
+      return { ledger: journal.ledger(), rows };
     } finally {
       journal.close();
     }
@@ -83,7 +84,9 @@ function unbonding(wei: bigint, atSeconds: number, amount: (wei: bigint) => stri
 }
 
 /** One task of the earnings ledger. */
-function rowOf({ task, step, facts, times, gasWei }: Entry) {
+type Row = ReturnType<typeof rowOf>;
+
+function rowOf({ task, step, facts, times }: Entry, gasWei: bigint) {
   return {
     id: task.id,
     owner: task.terms.owner,
@@ -97,8 +100,7 @@ function rowOf({ task, step, facts, times, gasWei }: Entry) {
   };
 }
 
-function csvOf(tasks: readonly Entry[]): string {
-  const rows = tasks.map(rowOf);
+function csvOf(rows: readonly Row[]): string {
   const names = "id,owner,step,outcome,earnedWei,gasWei,seconds,foundAt,doneAt";
   return `${[names, ...rows.map((row) => Object.values(row).join(","))].join("\n")}\n`;
 }

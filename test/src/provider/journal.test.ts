@@ -51,7 +51,6 @@ describe("Journal", () => {
       block: BLOCK,
       facts: { inputRoot: "0x01" },
       times: { found: 1, fetched: 2 },
-      gasWei: 0n,
     });
     const other = await open({ ...DOMAIN, chainId: 268n });
     expect(other.get(task.id)).to.be.undefined;
@@ -107,7 +106,7 @@ describe("Journal", () => {
     journal.settle(0, { hash: "0x01", blockNumber: 12, succeeded: true, gasUsed: 2n, spentWei: 7n });
     expect(journal.list({ open: true }).map(({ task }) => task.id)).to.deep.equal([three.id]);
     expect(journal.list({ fromBlock: 11 }).map(({ task }) => task.id)).to.deep.equal([two.id, three.id]);
-    expect(journal.get(one.id)?.gasWei).to.equal(7n);
+    expect(journal.gasOf(one.id)).to.equal(7n);
     expect(journal.ledger()).to.deep.equal({
       earnedWei: 100n,
       gasWei: 7n,

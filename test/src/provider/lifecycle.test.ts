@@ -5,8 +5,11 @@ import { expect } from "chai";
 import { Status } from "../../../src/market/outcome.ts";
 import { encodeReport, encodeTerms, workHash } from "../../../src/market/terms.ts";
 import { RATE_WEI, STAKE_WEI } from "../market/support.ts";
-import { Cleanup } from "../storage/support.ts";
-import { gasOf, Stage, walletAt } from "./support.ts";
+import { NeuraError } from "../../../src/errors.ts";
+import { openArweave } from "../../../src/storage/arweave.ts";
+import type { Storage } from "../../../src/storage/storage.ts";
+import { Cleanup, testKey } from "../storage/support.ts";
+import { gasOf, Stage, textIn, walletAt } from "./support.ts";
 
 describe("ProviderNode: the life of a task", function () {
   this.timeout(60_000);
@@ -297,6 +300,87 @@ describe("ProviderNode: the life of a task", function () {
     expect(ledger.tasks).to.deep.include({ Completed: 1 });
     expect(await statusOf(taken.id)).to.equal("Settled");
     expect(await statusOf(left.id)).to.equal("Funded");
+  });
+
+  it("N05_takes the blame when no gateway answers, and gives the task back", async () => {
+    const storage = openArweave({ gateways: ["http://127.0.0.1:9"], key: await testKey() });
+    await stage.start({ storage: () => storage, policy: { payloadWaitSeconds: 1 } });
+    const before = await stage.balances();
+    const task = await stage.submitRaw({});
+    const event = await stage.event("declined", { task: task.id });
+    await stage.expectRefunded(task, "InfrastructureFault", before, { gasWei: gasOf(event) });
+    expect(textIn(await stage.event("waiting", { task: task.id }), "code")).to.equal("storage.unavailable");
+  });
+
+  it("N05_waits for a payload that its gateway does not have yet", async () => {
+    let isLate = true;
+    const { storage } = stage.world;
+    const lagging: Storage = Object.create(storage, {
+      get: {
+        value: (uri: string, options: Parameters<Storage["get"]>[1]) => {
+          if (isLate) throw new NeuraError("storage.not-found", "Not yet.");
+          return storage.get(uri, options);
+        },
+      },
+    }) as Storage;
+    await stage.start({ storage: (reference) => (reference === undefined ? storage : lagging) });
+    const task = await stage.submitRaw({});
+    await stage.event("waiting", { task: task.id });
+    isLate = false;
+    await stage.event("delivered", { task: task.id });
+  });
+
+  it("N05_delivers nothing before its result can be read back, and goes to another gateway for that", async () => {
+    const { storage } = stage.world;
+    let readBacks = 0;
+    const losing: Storage = Object.create(storage, {
+      readBack: {
+        value: async (...args: Parameters<Storage["readBack"]>) => {
+          readBacks += 1;
+          if (readBacks < 3) throw new NeuraError("storage.not-found", "It lost it.");
+          return await storage.readBack(...args);
+        },
+      },
+      put: { value: storage.put.bind(storage) },
+      get: { value: storage.get.bind(storage) },
+      status: { value: storage.status.bind(storage) },
+    }) as Storage;
+    await stage.start({ storage: () => losing });
+    const nonce = await stage.nonce();
+    const task = await stage.submitRaw({});
+    await stage.event("waiting", { task: task.id });
+    expect(await stage.nonce()).to.equal(nonce);
+    await stage.event("delivered", { task: task.id });
+    expect(readBacks).to.equal(3);
+  });
+
+  it("N13_says that it cannot pay for gas, and delivers when it can", async () => {
+    const { networkHelpers } = stage.world.connection;
+    stage.runner.script.seconds = 1;
+    await stage.start();
+    const task = await stage.submitRaw({});
+    await stage.event("running", { task: task.id });
+    await networkHelpers.setBalance(stage.provider.address, 1n);
+    const waiting = await stage.event("waiting", { task: task.id });
+    expect(textIn(waiting, "code")).to.equal("sender.insufficient-funds");
+    expect(textIn(waiting, "message")).to.include(stage.provider.address);
+    await networkHelpers.setBalance(stage.provider.address, 10n ** 18n);
+    await stage.event("delivered", { task: task.id });
+  });
+
+  it("takes nothing new while it is paused in the registry", async () => {
+    const { contracts } = stage.world.deployment;
+    const registry = await stage.world.connection.ethers.getContractAt(
+      "ProviderRegistry",
+      contracts.ProviderRegistry,
+    );
+    await registry.connect(stage.provider).setStatus(2);
+    await stage.start();
+    const task = await stage.submitRaw({});
+    expect((await stage.event("holding"))["reason"]).to.equal("paused in the registry");
+    // It does not keep the owner's money: what can no longer be begun is given back.
+    await stage.passSeconds(595);
+    expect((await stage.event("declined", { task: task.id }))["outcome"]).to.equal("NoCapacity");
   });
 
   it("N18_takes nothing new while the disk is nearly full", async () => {

@@ -9,6 +9,8 @@ import { generateKeyPair, readHeader, seal } from "../../../src/envelope/index.t
 import { commitTo, generateContentKey, wrapForAll } from "../../../src/envelope/keys.ts";
 import type { OutcomeName } from "../../../src/market/outcome.ts";
 import { ProviderNode } from "../../../src/provider/node.ts";
+import { KeyRegistry__factory } from "../../../types/factories/registry/KeyRegistry__factory.ts";
+import type { KeyRegistry } from "../../../types/registry/KeyRegistry.ts";
 import { MACHINE, RATE_WEI } from "../market/support.ts";
 import { Cleanup, collect, errorOf } from "../storage/support.ts";
 import { gasOf, payloadArchive, Stage, textIn, walletAt } from "./support.ts";
@@ -214,6 +216,76 @@ describe("ProviderNode refuses", function () {
   });
 });
 
+describe("ProviderNode and the keys that change", function () {
+  this.timeout(60_000);
+  const cleanup = new Cleanup();
+  let stage: Stage;
+
+  beforeEach(async () => {
+    stage = await Stage.create(cleanup);
+  });
+  afterEach(() => cleanup.run());
+
+  /** Submits a task that is encrypted to `publicKey`, and says how the node closed it. */
+  async function outcomeFor(publicKey: Uint8Array): Promise<unknown> {
+    const salt = hexlify(randomBytes(32));
+    const { bytes } = await stage.envelope(await payloadArchive(), { salt, recipients: [publicKey] });
+    const before = await stage.balances();
+    const task = await stage.submitRaw({ salt, bytes });
+    const event = await stage.event("declined", { task: task.id });
+    const outcome = textIn(event, "outcome") as OutcomeName;
+    await stage.expectRefunded(task, outcome, before, { gasWei: gasOf(event) });
+    return outcome;
+  }
+
+  it("opens what is encrypted to a key that was published while it runs", async () => {
+    const keys = [stage.providerKey];
+    await stage.start({ keys: () => Promise.resolve([...keys]) });
+    const next = await stage.world.publish(stage.provider);
+    keys.push(next);
+    const salt = hexlify(randomBytes(32));
+    const { bytes } = await stage.envelope(await payloadArchive(), { salt, recipients: [next.publicKey] });
+    const task = await stage.submitRaw({ salt, bytes });
+    await stage.event("delivered", { task: task.id });
+  });
+
+  it("refuses what is encrypted to a key that it has revoked", async () => {
+    const next = await stage.world.publish(stage.provider);
+    await stage.start({ keys: () => Promise.resolve([stage.providerKey, next]) });
+    await registry().connect(stage.provider).revoke(1);
+    expect(await outcomeFor(stage.providerKey.publicKey)).to.equal("KeyRevoked");
+  });
+
+  it("takes the blame for a key that it has lost", async () => {
+    const next = await stage.world.publish(stage.provider);
+    await stage.start();
+    expect(await outcomeFor(next.publicKey)).to.equal("InfrastructureFault");
+  });
+
+  it("N20_ refuses an owner's key that is revoked, and keeps to the one that it has seen", async () => {
+    await stage.start();
+    stage.runner.script.seconds = 1;
+    const taken = await stage.submitRaw({});
+    await stage.event("running", { task: taken.id });
+    await registry().connect(stage.world.owner).revoke(1);
+    await stage.event("delivered", { task: taken.id });
+    const { sound } = await stage.world.client.result(taken.id, {
+      directory: join(cleanup.directory(), "result"),
+    });
+    expect(sound).to.be.true;
+
+    const before = await stage.balances();
+    const task = await stage.submitRaw({});
+    const event = await stage.event("declined", { task: task.id });
+    await stage.expectRefunded(task, "KeyRevoked", before, { gasWei: gasOf(event) });
+  });
+
+  function registry(): KeyRegistry {
+    const { deployment, connection } = stage.world;
+    return KeyRegistry__factory.connect(deployment.contracts.KeyRegistry, connection.ethers.provider);
+  }
+});
+
 describe("ProviderNode's policy refuses", function () {
   this.timeout(60_000);
   const cleanup = new Cleanup();
@@ -257,6 +329,8 @@ describe("ProviderNode's policy refuses", function () {
     const stranger = await errorOf(start({ signer: walletAt(9), account: address }));
     expect(stranger.code).to.equal("provider.not-operator");
     expect((await errorOf(start({ signer: walletAt(9) }))).code).to.equal("provider.not-registered");
-    expect((await errorOf(start({ keys: [generateKeyPair()] }))).code).to.equal("provider.no-key");
+    expect((await errorOf(start({ keys: () => Promise.resolve([generateKeyPair()]) }))).code).to.equal(
+      "provider.no-key",
+    );
   });
 });

@@ -82,7 +82,7 @@ export class Stage {
       deployment: this.world.deployment,
       provider: this.world.connection.ethers.provider,
       signer: walletAt(3),
-      keys: [this.providerKey],
+      keys: () => Promise.resolve([this.providerKey]),
       storage: () => this.world.storage,
       runner: this.runner,
       applications: ["test"],
