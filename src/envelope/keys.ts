@@ -69,11 +69,17 @@ export function streamKey(
   return new Secret(hkdf(sha256, contentKey.reveal(), sha256(encodeFixed(header)), info, 32));
 }
 
-/** Wraps the content key of a compartment for every recipient, each with the proof of knowledge. */
+/**
+ * Wraps the content key of a compartment for every recipient, each with the proof of knowledge, and puts the wraps
+ * behind those that are `kept`: together what the compartment's recipients are to be.
+ *
+ * Errors: `envelope.bad-key`, `envelope.bad-request`.
+ */
 export function wrapForAll(
   compartment: Omit<Compartment, "recipients">,
   contentKey: Secret<Uint8Array>,
   publicKeys: readonly Uint8Array[],
+  kept: readonly Recipient[] = [],
 ): Recipient[] {
   const bad = publicKeys.find((key) => !isPublicKey(key));
   if (bad !== undefined) {
@@ -81,15 +87,16 @@ export function wrapForAll(
       next: "Take the recipient's key from the key registry.",
     });
   }
-  const distinct = new Set(publicKeys.map(toHex)).size;
-  if (distinct < 1 || distinct !== publicKeys.length || distinct > MAX_RECIPIENTS) {
+  const all = [...kept.map(({ publicKey }) => publicKey), ...publicKeys];
+  const distinct = new Set(all.map(toHex)).size;
+  if (distinct < 1 || distinct !== all.length || distinct > MAX_RECIPIENTS) {
     throw new NeuraError(
       "envelope.bad-request",
-      `The ${compartment.kind} has ${publicKeys.length} recipients, ${distinct} of them distinct.`,
+      `The ${compartment.kind} would have ${all.length} recipients, ${distinct} of them distinct.`,
       { next: `Name 1 to ${MAX_RECIPIENTS} recipients, each once.` },
     );
   }
-  return publicKeys.map((publicKey) => wrap(compartment, contentKey, publicKey));
+  return [...kept, ...publicKeys.map((publicKey) => wrap(compartment, contentKey, publicKey))];
 }
 
 /**

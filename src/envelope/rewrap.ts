@@ -7,7 +7,8 @@ import { type OpeningKey, unwrap, wrapForAll } from "./keys.ts";
  *
  * Whoever can open the compartment can do this. Recipients of the old header are left out, unless `keep` is set.
  *
- * Errors: those of `unwrap`; `envelope.bad-key` and `envelope.bad-request` for the new recipients.
+ * Errors: those of `unwrap`; `envelope.bad-key` for the new recipients; `envelope.bad-request` where the compartment
+ * would have no recipient, one twice, or more than 256, the kept ones among them.
  *
  * @example
  * // Jurors get the body, never the secrets.
@@ -18,7 +19,7 @@ export function rewrap(
   options: OpeningKey & {
     kind: CompartmentKind;
     context: string;
-    /** Compressed secp256k1 keys, 33 bytes each. */
+    /** Compressed secp256k1 keys, 33 bytes each. Those that are kept anyway may be among them. */
     recipients: readonly Uint8Array[];
     /** Whether all that can open the envelope now can still do so with the new header. */
     keep?: boolean;
@@ -31,7 +32,7 @@ export function rewrap(
       const kept = keep ? compartment.recipients : [];
       if (compartment.kind !== kind) return { ...compartment, recipients: kept };
       const added = recipients.filter((key) => !kept.some(({ publicKey }) => equalBytes(publicKey, key)));
-      return { ...compartment, recipients: [...kept, ...wrapForAll(compartment, contentKey, added)] };
+      return { ...compartment, recipients: wrapForAll(compartment, contentKey, added, kept) };
     }),
   };
 }

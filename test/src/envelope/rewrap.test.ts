@@ -94,4 +94,33 @@ describe("envelope: rewrap", () => {
       rewrap(one.header, { ...body, secretKey: one.keys.secretKey, recipients: [new Uint8Array(33)] }),
     );
   });
+
+  it("counts the recipients that are kept: what it makes, every reader takes", async () => {
+    const { header, keys } = await sealed({ body: pattern(9) });
+    const [compartment] = header.compartments;
+    const [own] = compartment?.recipients ?? [];
+    if (compartment === undefined || own === undefined) throw new Error("no recipient");
+    const others = Array.from({ length: 250 }, (_, index) => ({
+      ...own,
+      publicKey: new Uint8Array(33).fill(index),
+    }));
+    const wide = { compartments: [{ ...compartment, recipients: [own, ...others] }] };
+    const added = Array.from({ length: 6 }, () => generateKeyPair().publicKey);
+    const options = { ...body, secretKey: keys.secretKey, keep: true };
+    const error = await refusal("envelope.bad-request", () =>
+      rewrap(wide, { ...options, recipients: added }),
+    );
+    expect(error.message).to.include("257 recipients");
+    const full = rewrap(wide, { ...options, recipients: added.slice(1) });
+    expect((await readHeader([encodeHeader(full)])).compartments[0]?.recipients).to.have.length(256);
+  });
+
+  it("changes nothing when all are recipients already, and needs one without `keep`", async () => {
+    const { header, keys } = await sealed();
+    const options = { ...body, secretKey: keys.secretKey };
+    for (const recipients of [[keys.publicKey], []]) {
+      expect(rewrap(header, { ...options, recipients, keep: true })).to.deep.equal(header);
+    }
+    await refusal("envelope.bad-request", () => rewrap(header, { ...options, recipients: [] }));
+  });
 });
