@@ -1,3 +1,4 @@
+import { unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
 
 /** Bytes in pieces of any size. A file, a response's body, a Node stream and an array of chunks all are one. */
@@ -28,23 +29,6 @@ export async function* interruptible(source: ByteSource, signal?: AbortSignal): 
       if (signal.aborted) closed.catch(() => undefined);
       else await closed;
     }
-  }
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => {
-      const reason: unknown = signal.reason;
-      reject(reason instanceof Error ? reason : new Error(String(reason)));
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (stop) signal.removeEventListener("abort", stop);
   }
 }
 

@@ -115,8 +115,13 @@ export function seal({ context, compartments, chunkBytes = DEFAULT_CHUNK, signal
 }
 
 /**
- * The size in bytes of an envelope that has not been made yet, from the numbers of its recipients and the sizes of its
- * plaintexts: what a storage has to be paid for.
+ * The exact size of an envelope that has not been made yet [bytes]: what a storage has to be paid for. It follows from
+ * the format alone (docs/envelope.md): `recipients` is how many a compartment has, `bytes` the size of its plaintext;
+ * their kinds and order do not matter. `chunkBytes` as in {@link SealOptions}.
+ *
+ * @example
+ * // A payload of 1 MB for the provider and its owner, and secrets for the provider.
+ * sealedSize({ compartments: [{ recipients: 1, bytes: 120 }, { recipients: 2, bytes: 1_000_000 }] });
  */
 export function sealedSize({
   compartments,

@@ -73,6 +73,24 @@ describe("envelope: seal and open", () => {
     }
   });
 
+  it("knows the size of one with chunks of the usual size and recipients of their own", async () => {
+    const [provider, owner] = [generateKeyPair().publicKey, generateKeyPair().publicKey];
+    for (const bytes of [0, 65_536, 65_537, 300_000]) {
+      const { stream } = seal({
+        context: CONTEXT,
+        compartments: [
+          { kind: "secrets", recipients: [provider], source: [pattern(120)] },
+          { kind: "body", recipients: [provider, owner], source: [pattern(bytes)] },
+        ],
+      });
+      const compartments = [
+        { recipients: 1, bytes: 120 },
+        { recipients: 2, bytes },
+      ];
+      expect(sealedSize({ compartments })).to.equal((await collect(stream)).length);
+    }
+  });
+
   it("opens every compartment in one pass and reports the hash", async () => {
     const plaintexts = { body: pattern(9_000), secrets: pattern(5), trace: pattern(4_097) };
     const { bytes, hash, keys } = await sealed(plaintexts);
