@@ -1,10 +1,11 @@
-import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { getAddress, getBytes, hexlify, isAddress } from "ethers";
 
 import { type KeyPair, publicKeyOf } from "./envelope/index.ts";
-import { isNeuraError, NeuraError } from "./errors.ts";
+import { isNeuraError, messageOf, NeuraError } from "./errors.ts";
+import { createPrivateFile } from "./files.ts";
 import { Secret } from "./secret.ts";
 
 /**
@@ -31,7 +32,10 @@ export function keyDirectory(home: string, account: string): string {
   return join(home, "keys", getAddress(account));
 }
 
-/** Writes a key to a file of its own; an existing file is never touched. `createdAt`: ISO 8601, now by default. */
+/**
+ * Writes a key to a file of its own, which is whole or not there; an existing file is never touched. `createdAt`:
+ * ISO 8601, now by default.
+ */
 export async function saveKey(
   home: string,
   account: string,
@@ -40,23 +44,24 @@ export async function saveKey(
 ): Promise<StoredKey> {
   const directory = keyDirectory(home, account);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, `${createdAt.replaceAll(/[:.]/g, "-")}.json`);
-  const file = await open(path, "wx", 0o600);
-  try {
-    const secretKey = hexlify(keys.secretKey.reveal());
-    const text = {
+  const text = JSON.stringify(
+    {
       schema: SCHEMA,
       account: getAddress(account),
       publicKey: hexlify(keys.publicKey),
-      secretKey,
+      secretKey: hexlify(keys.secretKey.reveal()),
       createdAt,
-    };
-    await file.writeFile(`${JSON.stringify(text, null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
+    },
+    null,
+    2,
+  );
+  const name = createdAt.replaceAll(/[:.]/g, "-");
+  for (let count = 1; ; count++) {
+    const path = join(directory, `${name}${count > 1 ? `_${count}` : ""}.json`);
+    if (await createPrivateFile(path, `${text}\n`)) {
+      return { ...keys, account: getAddress(account), createdAt, path };
+    }
   }
-  return { ...keys, account: getAddress(account), createdAt, path };
 }
 
 /** The accounts that have keys on this machine. */
@@ -64,26 +69,66 @@ export async function listAccounts(home: string): Promise<string[]> {
   return (await namesIn(join(home, "keys"))).filter((name) => isAddress(name));
 }
 
-/** All keys of an account on this machine, oldest first. Error: `keystore.invalid`. */
+/**
+ * All keys of an account on this machine, oldest first. Error: `keystore.invalid` where a file cannot be read: nobody
+ * takes the rest for all.
+ */
 export async function listKeys(home: string, account: string): Promise<StoredKey[]> {
-  const directory = keyDirectory(home, account);
-  const files = (await namesIn(directory)).filter((name) => name.endsWith(".json")).toSorted();
-  return await Promise.all(files.map((name) => readKey(join(directory, name))));
+  const { keys, problems } = await readKeys(home, account);
+  const [problem] = problems;
+  if (problem !== undefined) throw problem;
+  return keys;
 }
 
-/** The account's key with this public key (33 bytes as hex), if it is on this machine. Error: `keystore.invalid`. */
+/**
+ * The account's key with this public key (33 bytes as hex), if it is on this machine. Files that cannot be read are
+ * passed over; only where none of the others has the key, `keystore.invalid` names them.
+ */
 export async function findKey(
   home: string,
   account: string,
   publicKey: string,
 ): Promise<StoredKey | undefined> {
-  const keys = await listKeys(home, account);
-  return keys.find((key) => hexlify(key.publicKey) === publicKey.toLowerCase());
+  const { keys, problems } = await readKeys(home, account);
+  const found = keys.find((key) => hexlify(key.publicKey) === publicKey.toLowerCase());
+  const [problem] = problems;
+  if (found !== undefined || problem === undefined) return found;
+  throw new NeuraError(
+    "keystore.invalid",
+    `The key ${publicKey} is in no file that can be read. ${problems.map(messageOf).join(" ")}`,
+    { ...(problem.next === undefined ? {} : { next: problem.next }) },
+  );
+}
+
+/** The keys of an account, oldest first, and an error `keystore.invalid` for each file that cannot be read. */
+export async function readKeys(
+  home: string,
+  account: string,
+): Promise<{ keys: StoredKey[]; problems: NeuraError[] }> {
+  const directory = keyDirectory(home, account);
+  const files = (await namesIn(directory)).filter((name) => name.endsWith(".json")).toSorted();
+  const read = await Promise.all(
+    files.map((name) =>
+      readKey(join(directory, name)).catch((error: unknown) => {
+        if (isNeuraError(error, "keystore.invalid")) return error;
+        throw error;
+      }),
+    ),
+  );
+  return {
+    keys: read.flatMap((each) => (each instanceof NeuraError ? [] : [each])),
+    problems: read.flatMap((each) => (each instanceof NeuraError ? [each] : [])),
+  };
 }
 
 /** Reads one key file. Error: `keystore.invalid`. */
 export async function readKey(path: string): Promise<StoredKey> {
-  const text = await readFile(path, "utf8");
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new NeuraError("keystore.invalid", `${path} cannot be read: ${messageOf(cause)}.`, {
+      next: "Make it readable, or restore the key from its backup with `account key restore` and move this file away.",
+      cause,
+    });
+  });
   try {
     const { schema, account, secretKey, publicKey, createdAt } = fieldsOf(JSON.parse(text));
     if (schema !== SCHEMA || typeof account !== "string" || typeof createdAt !== "string")
@@ -111,6 +156,6 @@ function fieldsOf(value: unknown): Record<string, unknown> {
 
 function invalid(path: string): NeuraError {
   return new NeuraError("keystore.invalid", `${path} is not a key file of version 1, or it was changed.`, {
-    next: "Restore it from its backup, or move it away.",
+    next: "Restore the key from its backup with `account key restore`, and move this file away.",
   });
 }

@@ -1,6 +1,7 @@
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import { createPrivateFile } from "../files.ts";
 import { Secret } from "../secret.ts";
 import { addressOf } from "../storage/arweave/format.ts";
 import { type ArweaveJwk, createArweaveKey, parseArweaveKey } from "../storage/arweave/key.ts";
@@ -10,30 +11,20 @@ import { type ArweaveJwk, createArweaveKey, parseArweaveKey } from "../storage/a
  * by nobody else. `created` is the address of a new one. Error: `storage.bad-key`.
  */
 export async function loadArweaveKey(path: string): Promise<{ key: Secret<ArweaveJwk>; created?: string }> {
-  const existing = await unlessCode("ENOENT", readFile(path, "utf8"));
+  const existing = await readIfThere(path);
   if (existing !== undefined) return { key: parseArweaveKey(new Secret(existing)) };
   const key = await createArweaveKey();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, `${JSON.stringify(key.reveal())}\n`, { mode: 0o600, flush: true });
-  try {
-    // A link never replaces a file: where another command was faster, its wallet counts.
-    const won =
-      (await unlessCode(
-        "EEXIST",
-        link(partial, path).then(() => true),
-      )) ?? false;
-    return won ? { key, created: addressOf(key.reveal().n) } : await loadArweaveKey(path);
-  } finally {
-    await unlink(partial);
-  }
+  const won = await createPrivateFile(path, `${JSON.stringify(key.reveal())}\n`);
+  // Where another command was faster, its wallet counts.
+  return won ? { key, created: addressOf(key.reveal().n) } : await loadArweaveKey(path);
 }
 
-async function unlessCode<T>(code: string, work: Promise<T>): Promise<T | undefined> {
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await work;
+    return await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === code) return undefined;
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
 }

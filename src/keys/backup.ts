@@ -3,9 +3,10 @@ import { open, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { getBytes, hexlify, isAddress, isHexString } from "ethers";
 
+import { equalBytes } from "../envelope/format.ts";
 import { publicKeyOf } from "../envelope/index.ts";
 import { NeuraError } from "../errors.ts";
-import { findKey, listAccounts, listKeys, saveKey, type StoredKey } from "../keystore.ts";
+import { listAccounts, listKeys, readKeys, saveKey, type StoredKey } from "../keystore.ts";
 import { Secret } from "../secret.ts";
 
 /**
@@ -57,7 +58,8 @@ export async function backUpKeys(home: string, path: string, password: Secret<st
 }
 
 /**
- * Adds the keys of a backup to those below `home`. A key that is there already stays as it is.
+ * Adds the keys of a backup to those below `home`. A key that is there already stays as it is, and so does a file that
+ * cannot be read: the key gets another one.
  *
  * Errors: `backup.invalid`, `backup.wrong-password`.
  */
@@ -71,7 +73,8 @@ export async function restoreKeys(
   const present: StoredKey[] = [];
   for (const { account, createdAt, secretKey } of keys) {
     const publicKey = publicKeyOf(secretKey);
-    const known = await findKey(home, account, hexlify(publicKey));
+    const { keys: there } = await readKeys(home, account);
+    const known = there.find((key) => equalBytes(key.publicKey, publicKey));
     if (known !== undefined) present.push(known);
     else restored.push(await saveKey(home, account, { secretKey, publicKey }, createdAt));
   }

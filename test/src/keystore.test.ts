@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { expect } from "chai";
 import { hexlify } from "ethers";
@@ -65,6 +66,51 @@ describe("keystore", () => {
       expect(error.code).to.equal("keystore.invalid");
       expect(inspect(error, { depth: 9 })).not.to.contain(secret);
     }
+  });
+
+  it("N16_ finds a key beside broken files, and names them where none has it", async () => {
+    const key = await saveKey(home, ACCOUNT, generateKeyPair());
+    const empty = join(keyDirectory(home, ACCOUNT), "2020-01-01.json");
+    const folder = join(keyDirectory(home, ACCOUNT), "2020-01-02.json");
+    writeFileSync(empty, "");
+    mkdirSync(folder);
+    const found = await findKey(home, ACCOUNT, hexlify(key.publicKey));
+    expect(found?.secretKey.reveal()).to.deep.equal(key.secretKey.reveal());
+    const missing = await errorOf(findKey(home, ACCOUNT, hexlify(generateKeyPair().publicKey)));
+    expect(missing.code).to.equal("keystore.invalid");
+    for (const path of [empty, folder]) expect(missing.message).to.contain(path);
+    expect((await errorOf(listKeys(home, ACCOUNT))).code).to.equal("keystore.invalid");
+  });
+
+  it("never overwrites: keys of one moment get a file each, also beside a broken one", async () => {
+    const time = "2026-01-02T03:04:05.678Z";
+    const broken = join(keyDirectory(home, ACCOUNT), "2026-01-02T03-04-05-678Z.json");
+    mkdirSync(keyDirectory(home, ACCOUNT), { recursive: true });
+    writeFileSync(broken, "");
+    const saved = await Promise.all(
+      [generateKeyPair(), generateKeyPair(), generateKeyPair()].map((keys) =>
+        saveKey(home, ACCOUNT, keys, time),
+      ),
+    );
+    expect(readFileSync(broken, "utf8")).to.equal("");
+    for (const { publicKey, path } of saved) expect((await readKey(path)).publicKey).to.deep.equal(publicKey);
+    expect(readdirSync(keyDirectory(home, ACCOUNT)), "and nothing else").to.have.length(4);
+  });
+
+  it("N16_ has only whole key files at every moment, so that a crash leaves no broken one", async () => {
+    const directory = keyDirectory(home, ACCOUNT);
+    mkdirSync(directory, { recursive: true });
+    const state = { saving: true };
+    const saved = (async () => {
+      for (let count = 0; count < 40; count++) await saveKey(home, ACCOUNT, generateKeyPair());
+    })().finally(() => (state.saving = false));
+    while (state.saving) {
+      for (const name of readdirSync(directory).filter((each) => each.endsWith(".json"))) {
+        expect(() => JSON.parse(readFileSync(join(directory, name), "utf8")) as unknown).not.to.throw();
+      }
+      await nextTurn();
+    }
+    await saved;
   });
 
   it("finds its home in the environment, else in the user's directory", () => {
