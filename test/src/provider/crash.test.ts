@@ -1,137 +1,176 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { HDNodeWallet } from "ethers";
 
 import { keyDirectory, listKeys } from "../../../src/keystore.ts";
+import { nodeDirectory } from "../../../src/provider/node.ts";
+import { Slots } from "../../../src/provider/slots.ts";
 import { Cleanup } from "../storage/support.ts";
 import { filesBelow } from "./files.ts";
 import { ProcessStage } from "./processes.ts";
 
+/** So many scenarios at a time: they wait more than they work. */
+const AT_ONCE = 4;
+
 describe("A provider's node that is killed", function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const cleanup = new Cleanup();
-  let stage: ProcessStage;
+  const places = new Slots(AT_ONCE);
+  let stage: Promise<ProcessStage>;
   let accounts = 2;
 
-  before(async () => {
-    stage = await ProcessStage.create(cleanup);
+  before(() => {
+    stage = ProcessStage.create(cleanup);
   });
   after(() => cleanup.run());
 
-  async function freshProvider(): Promise<HDNodeWallet> {
-    return await stage.register(accounts++);
+  /** A test whose work begins with the first one's, beside the others. */
+  function scenario(name: string, work: (stage: ProcessStage, wallet: HDNodeWallet) => Promise<void>): void {
+    let outcome: Promise<void>;
+    before(() => {
+      const account = accounts++;
+      outcome = (async () => {
+        const leave = await places.acquire(account, new AbortController().signal);
+        try {
+          const ready = await stage;
+          await work(ready, await ready.register(account));
+        } finally {
+          leave();
+        }
+      })();
+      outcome.catch(() => undefined);
+    });
+    it(name, () => outcome);
   }
 
-  /** The task was delivered once, by one transaction, and its owner can open the result. */
-  async function expectDelivered(id: string, wallet: HDNodeWallet, noncesBefore: number): Promise<void> {
-    expect(await stage.deliveriesOf(id)).to.equal(1);
-    expect(await stage.provider.getTransactionCount(wallet.address)).to.equal(noncesBefore + 1);
+  /** The task was delivered once, by so many transactions, and its owner can open the result. */
+  async function expectDelivered(
+    { client, provider, deliveriesOf }: ProcessStage,
+    { id, wallet, nonce }: { id: string; wallet: HDNodeWallet; nonce: number },
+  ): Promise<void> {
+    expect(await deliveriesOf(id)).to.equal(1);
+    expect(await provider.getTransactionCount(wallet.address)).to.equal(nonce);
     const directory = join(cleanup.directory(), "result");
-    const { sound, checks } = await stage.client.result(id, { directory });
+    const { sound, checks } = await client.result(id, { directory });
     expect(sound, JSON.stringify(checks)).to.be.true;
     expect(await readFile(join(directory, "output", "note.txt"), "utf8")).to.equal("hand this back");
   }
 
   for (const step of ["found", "fetched", "running", "ran", "sealed", "uploaded", "signed", "sent"]) {
-    it(`N10_N11_delivers exactly once when it was killed at "${step}"`, async () => {
-      const wallet = await freshProvider();
-      const nonces = await stage.provider.getTransactionCount(wallet.address);
-      const doomed = stage.startNode(wallet, { crashAt: step });
-      const id = await stage.submit(wallet.address);
+    scenario(`N10_N11_delivers exactly once when it was killed at "${step}"`, async (on, wallet) => {
+      const nonce = (await on.provider.getTransactionCount(wallet.address)) + 1;
+      const doomed = on.startNode(wallet, { crashAt: step });
+      const id = await on.submit(wallet.address);
       expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
 
-      const node = stage.startNode(wallet);
+      const node = on.startNode(wallet);
       expect(await node.event("delivered")).to.include({ task: id, outcome: "Completed" });
       await node.stop();
-      await expectDelivered(id, wallet, nonces);
+      await expectDelivered(on, { id, wallet, nonce });
     });
   }
 
   for (const step of ["closing", "signed", "sent"]) {
-    it(`N10_N11_declines exactly once when it was killed at "${step}"`, async () => {
-      const wallet = await freshProvider();
-      const nonces = await stage.provider.getTransactionCount(wallet.address);
-      const doomed = stage.startNode(wallet, { crashAt: step });
-      const id = await stage.submit(wallet.address, { application: "unknown" });
+    scenario(`N10_N11_declines exactly once when it was killed at "${step}"`, async (on, wallet) => {
+      const nonce = await on.provider.getTransactionCount(wallet.address);
+      const doomed = on.startNode(wallet, { crashAt: step });
+      const id = await on.submit(wallet.address, { application: "unknown" });
       expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
 
-      const node = stage.startNode(wallet);
+      const node = on.startNode(wallet);
       expect(await node.event("declined")).to.include({ task: id, outcome: "RequirementsUnmet" });
       await node.stop();
-      expect(await stage.provider.getTransactionCount(wallet.address)).to.equal(nonces + 1);
-      expect((await stage.client.status(id)).outcome).to.equal("RequirementsUnmet");
+      expect(await on.provider.getTransactionCount(wallet.address)).to.equal(nonce + 1);
+      expect((await on.client.status(id)).outcome).to.equal("RequirementsUnmet");
     });
   }
 
-  it("N10_goes on with work that runs, instead of starting it again", async () => {
-    const wallet = await freshProvider();
-    const nonces = await stage.provider.getTransactionCount(wallet.address);
-    const doomed = stage.startNode(wallet, { crashAt: "running" });
-    const id = await stage.submit(wallet.address, { parameters: { seconds: 4 } });
+  for (const step of ["signed", "sent"]) {
+    scenario(
+      `N11_accepts exactly once when it was killed with the acceptance "${step}"`,
+      async (on, wallet) => {
+        const nonce = (await on.provider.getTransactionCount(wallet.address)) + 2;
+        const directory = nodeDirectory(on.home, wallet.address);
+        await mkdir(directory, { recursive: true });
+        const policy = { schema: "neura/provider-policy/1", accept: { always: true } };
+        await writeFile(join(directory, "policy.json"), JSON.stringify(policy));
+        const doomed = on.startNode(wallet, { crashAt: step });
+        const id = await on.submit(wallet.address);
+        expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
+
+        const node = on.startNode(wallet);
+        await node.event("delivered");
+        await node.stop();
+        await expectDelivered(on, { id, wallet, nonce });
+      },
+    );
+  }
+
+  scenario("N10_goes on with work that runs, instead of starting it again", async (on, wallet) => {
+    const nonce = (await on.provider.getTransactionCount(wallet.address)) + 1;
+    const doomed = on.startNode(wallet, { crashAt: "running" });
+    const id = await on.submit(wallet.address, { parameters: { seconds: 6 } });
     await doomed.ended;
 
-    const node = stage.startNode(wallet);
+    const node = on.startNode(wallet);
     await node.event("adopted");
     const { seconds } = await node.event("ran");
     await node.event("delivered");
     await node.stop();
-    expect(seconds).to.be.greaterThan(4).and.lessThan(6);
-    await expectDelivered(id, wallet, nonces);
+    expect(seconds).to.be.greaterThan(6).and.lessThan(9);
+    await expectDelivered(on, { id, wallet, nonce });
   });
 
-  it("N10_leaves work that runs when it is asked to stop, and delivers it after its next start", async () => {
-    const wallet = await freshProvider();
-    const nonces = await stage.provider.getTransactionCount(wallet.address);
-    const stopped = stage.startNode(wallet);
-    const id = await stage.submit(wallet.address, { parameters: { seconds: 4 } });
-    await stopped.event("running");
-    await stopped.stop();
-    expect(await stopped.ended).to.deep.equal({ code: 0, signal: null });
-    expect(stopped.events.at(-1)).to.include({ event: "stopped" });
+  scenario(
+    "N10_leaves work that runs when it stops, and delivers it after its next start",
+    async (on, wallet) => {
+      const nonce = (await on.provider.getTransactionCount(wallet.address)) + 1;
+      const stopped = on.startNode(wallet);
+      const id = await on.submit(wallet.address, { parameters: { seconds: 6 } });
+      await stopped.event("running");
+      await stopped.stop();
+      expect(await stopped.ended).to.deep.equal({ code: 0, signal: null });
+      expect(stopped.events.at(-1)).to.include({ event: "stopped" });
 
-    const node = stage.startNode(wallet);
-    await node.event("adopted");
-    await node.event("delivered");
-    await node.stop();
-    await expectDelivered(id, wallet, nonces);
-  });
+      const node = on.startNode(wallet);
+      await node.event("adopted");
+      await node.event("delivered");
+      await node.stop();
+      await expectDelivered(on, { id, wallet, nonce });
+    },
+  );
 
-  it("N12_refuses to run twice with one key on one machine", async () => {
-    const wallet = await freshProvider();
-    const first = stage.startNode(wallet);
+  scenario("N12_refuses to run twice with one key on one machine", async (on, wallet) => {
+    const first = on.startNode(wallet);
     await first.event("started");
-    const second = stage.startNode(wallet);
+    const second = on.startNode(wallet);
     expect((await second.ended).code).to.equal(1);
     expect(second.output).to.include("provider.locked");
     await first.stop();
   });
 
-  it("N16_tells its keys to nobody: not in its output, not in its folder", async () => {
-    const wallet = await freshProvider();
-    const node = stage.startNode(wallet);
-    const id = await stage.submit(wallet.address);
+  scenario("N16_tells its keys to nobody: not in its output, not in its folder", async (on, wallet) => {
+    const node = on.startNode(wallet);
+    await on.submit(wallet.address);
     await node.event("delivered");
     await node.stop();
-    expect(id).to.have.length(66);
+    const own = await listKeys(on.home, wallet.address);
     const secrets = [
       Buffer.from(wallet.privateKey.slice(2), "hex"),
-      ...(await listKeys(stage.home, wallet.address)).map((key) => Buffer.from(key.secretKey.reveal())),
+      ...own.map(({ secretKey }) => Buffer.from(secretKey.reveal())),
     ];
-    const folder = join(stage.home, "provider", wallet.address);
-    const texts = [Buffer.from(node.output), ...(await filesBelow(folder))];
+    const texts = [Buffer.from(node.output), ...(await filesBelow(nodeDirectory(on.home, wallet.address)))];
     expect(texts.length).to.be.greaterThan(3);
     for (const secret of secrets) {
-      for (const form of [
+      const forms = [
         secret,
-        Buffer.from(secret.toString("hex")),
-        Buffer.from(secret.toString("base64")),
-      ]) {
-        for (const text of texts) expect(text.includes(form)).to.be.false;
-      }
+        ...(["hex", "base64", "base64url"] as const).map((form) => Buffer.from(secret.toString(form))),
+      ];
+      for (const form of forms) for (const text of texts) expect(text.includes(form)).to.be.false;
     }
     // The test can fail: the key's own file holds it.
-    const own = Buffer.concat(await filesBelow(keyDirectory(stage.home, wallet.address)));
-    expect(own.includes(Buffer.from(secrets[1]!.toString("hex")))).to.be.true;
+    const file = Buffer.concat(await filesBelow(keyDirectory(on.home, wallet.address)));
+    expect(file.includes(Buffer.from(secrets[1]!.toString("hex")))).to.be.true;
   });
 });

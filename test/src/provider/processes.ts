@@ -14,6 +14,7 @@ import { saveKey } from "../../../src/keystore.ts";
 import { MarketClient } from "../../../src/market/client.ts";
 import { moduleUrl, spawnModule } from "../../../src/process.ts";
 import { registerProvider } from "../../../src/provider/registration.ts";
+import { Slots } from "../../../src/provider/slots.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
 import { startGateway } from "../../../src/storage/gateway/gateway.ts";
 import {
@@ -36,6 +37,7 @@ export class ProcessStage {
   readonly home: string;
   readonly #environment: Record<string, string>;
   readonly #cleanup: Cleanup;
+  readonly #owner = new Slots(1);
 
   private constructor(parts: {
     deployment: Deployment;
@@ -99,7 +101,17 @@ export class ProcessStage {
     return wallet;
   }
 
+  /** Submits a task; one after the other, since they all come from one owner. */
   async submit(provider: string, change: Record<string, unknown> = {}): Promise<string> {
+    const leave = await this.#owner.acquire(0, new AbortController().signal);
+    try {
+      return await this.#submit(provider, change);
+    } finally {
+      leave();
+    }
+  }
+
+  async #submit(provider: string, change: Record<string, unknown>): Promise<string> {
     const path = await fileIn(this.#cleanup.directory(), "note.txt", "hand this back");
     const task = { source: { files: [path] }, application: "noop", durationSeconds: 60, provider, ...change };
     return (await this.client.submit(task)).id;
@@ -123,11 +135,11 @@ export class ProcessStage {
   }
 
   /** How often the task was delivered. */
-  async deliveriesOf(taskId: string): Promise<number> {
+  readonly deliveriesOf = async (taskId: string): Promise<number> => {
     const { TaskMarket: market } = this.deployment.contracts;
     const contract = TaskMarket__factory.connect(market, this.provider);
     return (await contract.queryFilter(contract.filters.TaskDelivered(taskId))).length;
-  }
+  };
 }
 
 /** A node in another process, and what it says. */
@@ -150,7 +162,7 @@ export class NodeProcess {
     }
   }
 
-  async event(name: string, { timeoutMs = 30_000 } = {}): Promise<Record<string, unknown>> {
+  async event(name: string, { timeoutMs = 60_000 } = {}): Promise<Record<string, unknown>> {
     const until = Date.now() + timeoutMs;
     for (;;) {
       const found = this.events.find(({ event }) => event === name);
