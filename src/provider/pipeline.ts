@@ -437,7 +437,8 @@ export class Pipeline {
       } catch (error) {
         if (!isNeuraError(error) || error.details["error"] !== "TaskMarket_TooManySeconds") throw error;
         // The chain's clock stands between two blocks. It is waited for where it is money, else less is charged.
-        const isPatient = task.terms.price.metered && performance.now() - started < CHAIN_TIME_WAIT_MS;
+        const isMoney = task.terms.price.metered || outcome !== "Completed";
+        const isPatient = isMoney && performance.now() - started < CHAIN_TIME_WAIT_MS;
         if (!isPatient) secondsUsed = Number(error.details["allowed"]);
         else await sleep(FIRST_PAUSE_MS, undefined, { signal });
       }
