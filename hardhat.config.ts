@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
 import { configVariable, defineConfig } from "hardhat/config";
 
-import closingLine from "./plugins/closing-line/index.ts";
 import strictSolc from "./plugins/strict-solc/index.ts";
+import testRuns from "./plugins/test-runs/index.ts";
 import { accountTasks } from "./tasks/account.ts";
 import { deployTasks } from "./tasks/deploy.ts";
 import { providerTasks } from "./tasks/provider.ts";
@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
 const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
-  plugins: [toolbox, strictSolc, closingLine],
+  plugins: [toolbox, strictSolc, testRuns],
   tasks: [...accountTasks, ...deployTasks, ...providerTasks, ...taskTasks, ...walletTasks],
   solidity: {
     version: "0.8.37",

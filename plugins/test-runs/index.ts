@@ -1,9 +1,12 @@
 import { overrideTask } from "hardhat/config";
 import { definePlugin } from "hardhat/plugins";
 
-/** Ends a test run with one line of counts over all runners: `N passed, N failed, N skipped`. */
+/**
+ * Runs `*.test.ts` alone as mocha tests, and ends a test run with one line of counts over all runners: `N passed,
+ * N failed, N skipped`.
+ */
 export default definePlugin({
-  id: "neura-closing-line",
+  id: "neura-test-runs",
   dependencies: () => [import("@nomicfoundation/hardhat-mocha")],
   tasks: [
     overrideTask("test")

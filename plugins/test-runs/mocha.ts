@@ -1,0 +1,36 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { TaskOverrideActionFunction } from "hardhat/types/tasks";
+import Mocha from "mocha";
+
+import { count } from "./counts.ts";
+
+/** Hardhat's own count of mocha's tests takes skipped ones, and those after a failed hook, for passed. */
+class CountingReporter extends Mocha.reporters.Spec {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
+      const { passes = 0, failures = 0, pending = 0 } = runner.stats ?? {};
+      count({ passed: passes, failed: failures, skipped: pending });
+    });
+  }
+}
+
+const mocha: TaskOverrideActionFunction<{ testFiles: string[] }> = async (taskArguments, hre, runSuper) => {
+  hre.config.test.mocha.reporter = CountingReporter;
+  const { testFiles: named } = taskArguments;
+  // Hardhat would load every file below the folder, what tests share and start included.
+  const testFiles = named.length > 0 ? named : await testFilesBelow(hre.config.paths.tests.mocha);
+  const result: unknown = await runSuper({ ...taskArguments, testFiles });
+  return result;
+};
+
+async function testFilesBelow(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return names
+    .filter((name) => name.endsWith(".test.ts"))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
+export default mocha;
