@@ -86,10 +86,13 @@ async function bench(
   });
   await runCommand(["deploy"], { environment: environmentOf(0, "deployer"), signal });
   const seller = environmentOf(2, "provider");
-  await runCommand(["provider", "register", "--rate", "0.001ANKR", "--slots", String(slots)], {
-    environment: seller,
-    signal,
-  });
+  await runCommand(
+    ["provider", "register", "--rate", "0.001ANKR", "--slots", String(slots), "--stake", "1ANKR"],
+    {
+      environment: seller,
+      signal,
+    },
+  );
 
   const network = Network.from(CHAIN_ID);
   const provider = new JsonRpcProvider(url, network, {

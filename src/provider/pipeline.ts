@@ -347,7 +347,7 @@ export class Pipeline {
       return this.#advance(entry, "ran", facts, {
         outcome,
         message: run.message,
-        seconds: run.secondsWall,
+        seconds: rounded(run.secondsWall),
         peakRssBytes: run.usage.peakRssBytes,
       });
     }
@@ -730,8 +730,13 @@ function describe(error: unknown): { code: string; message: string } {
   return { code: isNeuraError(error) ? error.code : "unexpected", message: messageOf(error) };
 }
 
+/** To the millisecond [s]. */
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
+
 function secondsSince(started: number): number {
-  return Math.round(performance.now() - started) / 1000;
+  return rounded((performance.now() - started) / 1000);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -87,7 +87,7 @@ describe("tasks: provider", function () {
   });
 
   it("lists by rank, with the reason, and shows one", async () => {
-    const list = await run(["provider", "list", "--shape", "ram=256,cpu=0.5", "--json"]);
+    const list = await run(["provider", "list", "--shape", "ram=256,cpu=0.5", "--duration", "60", "--json"]);
     const [first] = list.json["providers"] as Record<string, unknown>[];
     expect(first).to.include({ account: SECOND, rank: 1, eligible: true });
     const needy = await run(["provider", "list", "--shape", "gpus=8,gpu=H100"]);
