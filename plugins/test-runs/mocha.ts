@@ -16,9 +16,9 @@ class CountingReporter extends Mocha.reporters.Spec {
   }
 }
 
-const mocha: TaskOverrideActionFunction<{ testFiles: string[] }> = async (taskArguments, hre, runSuper) => {
+const mocha: TaskOverrideActionFunction = async (taskArguments, hre, runSuper) => {
   hre.config.test.mocha.reporter = CountingReporter;
-  const { testFiles: named } = taskArguments;
+  const { testFiles: named = [] }: { testFiles?: string[] } = taskArguments;
   // Hardhat would load every file below the folder, what tests share and start included.
   const testFiles = named.length > 0 ? named : await testFilesBelow(hre.config.paths.tests.mocha);
   const result: unknown = await runSuper({ ...taskArguments, testFiles });
