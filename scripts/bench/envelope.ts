@@ -5,7 +5,7 @@
  * the same run. One JSON object on stdout, progress on stderr.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, realpathSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,13 +16,18 @@ import { parseArgs } from "node:util";
 import { generateKeyPair } from "../../src/envelope/keys.ts";
 import { hashEnvelope, open } from "../../src/envelope/open.ts";
 import { seal } from "../../src/envelope/seal.ts";
+import { loadArweaveKey } from "../../src/keys/arweave.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import { Processes } from "../demo/processes.ts";
+import { startGateway } from "../demo/stage.ts";
 
 const CHUNK = 64 * 1024;
 const CONTEXT = `0x${"be".repeat(32)}`;
 
 /** A storage to put between encryption and decryption. */
 export interface BenchStore {
-  put(source: AsyncIterable<Uint8Array>): Promise<string>;
+  /** Stores a file and reads it back; gives its reference. */
+  put(path: string): Promise<string>;
   get(reference: string): AsyncIterable<Uint8Array>;
 }
 
@@ -88,7 +93,7 @@ export async function benchEnvelope(options: {
     let stored: { put: Rate; get: Rate } | undefined;
     if (store !== undefined) {
       let reference = "";
-      const put = await time("store", async () => (reference = await store.put(read(path("envelope")))));
+      const put = await time("store", async () => (reference = await store.put(path("envelope"))));
       await rm(path("envelope"));
       const get = await time("fetch", () =>
         pipeline(store.get(reference), createWriteStream(path("envelope"))),
@@ -235,13 +240,42 @@ function table(bench: EnvelopeBench): string {
   return [...lines, `peak memory            ${bench.peakRssMb.toFixed(1).padStart(8)} MB`].join("\n");
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** A local Arweave gateway as a process of its own, in a folder that `close` removes. */
+async function openStore(): Promise<BenchStore & { close(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), "neura-bench-"));
+  const processes = new Processes();
+  const { signal } = new AbortController();
+  const gateway = await startGateway(directory, { processes, signal });
+  const { key } = await loadArweaveKey(join(directory, "arweave.json"));
+  const storage = openStorage("ar", { arweave: { gateways: [gateway], key } });
+  return {
+    async put(path) {
+      const stored = await storage.put(path, {});
+      await storage.readBack(stored, {});
+      return stored.uri;
+    },
+    get: (reference) => storage.get(reference, { maxBytes: Number.MAX_SAFE_INTEGER }),
+    async close() {
+      await processes.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: { size: { type: "string", default: "256MiB" }, json: { type: "boolean", default: false } },
   });
-  const bench = await benchEnvelope({
-    sizeBytes: parseSize(values.size),
-    onStep: (step) => process.stderr.write(`${step} …\n`),
-  });
-  process.stdout.write(`${values.json ? JSON.stringify(bench) : table(bench)}\n`);
+  const sizeBytes = parseSize(values.size);
+  const store = await openStore();
+  try {
+    const bench = await benchEnvelope({
+      sizeBytes,
+      store,
+      onStep: (step) => process.stderr.write(`${step} …\n`),
+    });
+    process.stdout.write(`${values.json ? JSON.stringify(bench) : table(bench)}\n`);
+  } finally {
+    await store.close();
+  }
 }

@@ -4,6 +4,7 @@
  * Each figure stands next to the floor that it consists of. `--update` writes `test/gas.json`, with which the tests
  * compare.
  */
+import { realpathSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -246,7 +247,7 @@ function tableOf(figures: Record<string, Figure>): string {
   return table.toString();
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: { json: { type: "boolean", default: false }, update: { type: "boolean", default: false } },
   });
