@@ -50,7 +50,7 @@ describe("ProviderNode on a chain that changes its mind", function () {
 
   it("N07_delivers again, with the same transaction, what a reorganisation took out", async () => {
     const { networkHelpers, ethers } = stage.world.connection;
-    await stage.start();
+    const node = await stage.start();
     const task = await stage.submitRaw({});
     await stage.event("found", { task: task.id });
     const snapshot = await networkHelpers.takeSnapshot();
@@ -58,6 +58,8 @@ describe("ProviderNode on a chain that changes its mind", function () {
     const market = await ethers.getContractAt("TaskMarket", stage.world.deployment.contracts.TaskMarket);
     const deliveries = async () => await market.queryFilter(market.filters.TaskDelivered(task.id));
     const [before] = await deliveries();
+    // Only what the feed has read can be taken from it.
+    while (!node.journal.checkpoints().some(({ number }) => number >= before!.blockNumber)) await sleep(10);
     stage.events.length = 0;
 
     await reorganise(snapshot, 3);

@@ -52,13 +52,13 @@ describe("geometry of lines", () => {
           const inner = turnBox(box(x, y, width, height), degrees, about);
           const outer = turnBox(box(x - grow, y - grow, width + 2 * grow, height + 2 * grow), degrees, about);
           const found = leastRectangle([...inner, centreOf(inner)], (w, h) => {
-            expect(w).to.be.closeTo(width, 1e-6);
-            expect(h).to.be.closeTo(height, 1e-6);
+            expect(Math.abs(w - width)).to.be.lessThan(1e-6);
+            expect(Math.abs(h - height)).to.be.lessThan(1e-6);
             return grow;
           });
           found.forEach((corner, index) => {
-            expect(corner[0]).to.be.closeTo(outer[index]![0], 1e-6);
-            expect(corner[1]).to.be.closeTo(outer[index]![1], 1e-6);
+            expect(Math.abs(corner[0] - outer[index]![0])).to.be.lessThan(1e-6);
+            expect(Math.abs(corner[1] - outer[index]![1])).to.be.lessThan(1e-6);
           });
         },
       ),
