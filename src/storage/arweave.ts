@@ -39,7 +39,7 @@ export interface ArweaveOptions {
   key?: Secret<ArweaveJwk>;
   /** Added to the quoted price [%], so that a price that rises before the block does not void the upload. Default: 10. */
   headRoomPercent?: number;
-  /** Where a download lies until it is verified. Default: the system's directory for temporary files. */
+  /** {@link GetOptions.spoolDirectory} of every download that names none. Default: the system's (`os.tmpdir()`). */
   spoolDirectory?: string;
   /** Default: 30 s of silence, 60 s for one exchange. */
   timeouts?: Timeouts;
@@ -98,7 +98,7 @@ class ArweaveStorage implements Storage {
   readonly #pauseSeconds: number;
 
   constructor(options: ArweaveOptions) {
-    this.#gateways = options.gateways.map(parseGateway);
+    this.#gateways = options.gateways.map((text, index) => parseGateway(text, index + 1));
     if (this.#gateways.length === 0) {
       throw new NeuraError("storage.not-configured", "No Arweave gateway is configured.", {
         next: "Set NEURA_ARWEAVE_GATEWAYS to the URLs of one or more gateways.",
@@ -125,22 +125,19 @@ class ArweaveStorage implements Storage {
       const resumed = record.transaction;
       if (resumed !== undefined) checkSame(resumed, { tree, tags, key, path: options.resume });
       let transaction = resumed ?? (await this.#begin(record, tree, tags, options.signal));
-      let gateway: string;
-      try {
-        gateway = await this.#upload(source, tree, record, transaction, options);
-      } catch (error) {
-        const again = isNeuraError(error, "storage.refused") && resumed !== undefined;
-        if (!again || !(await this.#isUnknown(resumed.id, options.signal))) throw error;
+      let sent = await this.#upload(source, tree, record, transaction, options);
+      if ("refusal" in sent && resumed !== undefined) {
         // Nobody has it and nobody takes it any more: its anchor is too old, so it can never be mined nor charged.
         transaction = await this.#begin(record, tree, tags, options.signal);
-        gateway = await this.#upload(source, tree, record, transaction, options);
+        sent = await this.#upload(source, tree, record, transaction, options);
       }
+      if ("refusal" in sent) throw sent.refusal;
       return {
         uri: `ar://${transaction.id}`,
         sizeBytes: tree.sizeBytes,
         costAtomic: BigInt(transaction.reward),
         account: addressOf(transaction.owner),
-        gateway,
+        gateway: sent.gateway,
       };
     } finally {
       await record.close();
@@ -150,14 +147,15 @@ class ArweaveStorage implements Storage {
   async *get(uri: string, options: GetOptions): AsyncGenerator<Uint8Array> {
     const id = parseReference(uri);
     // Without a name from the start, so that nothing is left behind however the process ends.
-    const path = join(this.#spoolDirectory, `neura-${randomUUID()}.part`);
+    const path = join(options.spoolDirectory ?? this.#spoolDirectory, `neura-${randomUUID()}.part`);
     const spool = await open(path, "wx+", 0o600);
     try {
       await unlink(path);
-      const { sizeBytes } = await this.#firstGood(uri, this.#gateways, async (gateway) => {
+      const download = async (gateway: URL): Promise<{ sizeBytes: number }> => {
         await spool.truncate(0);
         return await this.#download(gateway, id, { ...options, phase: "download", spool });
-      });
+      };
+      const { sizeBytes } = await this.#firstGood(uri, this.#gateways, download, options.signal);
       for (let at = 0; at < sizeBytes;) {
         const buffer = Buffer.allocUnsafeSlow(Math.min(SPOOL_READ_BYTES, sizeBytes - at));
         const { bytesRead } = await spool.read(buffer, 0, buffer.length, at);
@@ -181,16 +179,18 @@ class ArweaveStorage implements Storage {
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (let pause = this.#pauseSeconds; ; pause = Math.min(2 * pause, MAX_PAUSE_SECONDS)) {
       try {
-        return await this.#firstGood(stored.uri, gateways, async (gateway) => {
-          const limits = { maxBytes: Number.MAX_SAFE_INTEGER, signal, onProgress };
+        const limits = { maxBytes: Number.MAX_SAFE_INTEGER, signal, onProgress };
+        const download = async (gateway: URL): Promise<{ gateway: string }> => {
           await this.#download(gateway, id, { ...limits, phase: "read-back" });
           return { gateway: nameOf(gateway) };
-        });
+        };
+        return await this.#firstGood(stored.uri, gateways, download, signal);
       } catch (error) {
+        signal?.throwIfAborted();
         const passes = isNeuraError(error) && error.code !== "storage.mismatch";
         if (!passes || Date.now() + pause * 1000 > deadline) throw error;
       }
-      await sleep(pause * 1000, undefined, { signal });
+      await rest(pause, signal);
     }
   }
 
@@ -255,7 +255,7 @@ class ArweaveStorage implements Storage {
     }
     const unsigned = {
       format: 2,
-      last_tx: await this.#first(async (gateway) => await this.#anchorOf(gateway, signal)),
+      last_tx: await this.#first(async (gateway) => await this.#anchorOf(gateway, signal), signal),
       owner: jwk.n,
       target: "",
       quantity: "0",
@@ -270,36 +270,45 @@ class ArweaveStorage implements Storage {
     return signed;
   }
 
-  /** Sends the transaction and its chunks to the first gateway that is there, and names it. */
+  /**
+   * Sends the transaction and its chunks to the first gateway that is there, and names it. `refusal`: that gateway
+   * does not take the transaction, no other has it, and none was given it by this call.
+   */
   async #upload(
     source: Source,
     tree: DataTree,
     record: UploadRecord,
     transaction: TransactionHeader,
     options: TransferOptions,
-  ): Promise<string> {
+  ): Promise<{ gateway: string } | { refusal: NeuraError }> {
+    let taken = false;
     return await this.#first(async (gateway) => {
-      await this.#sendHeader(gateway, transaction, record, options.signal);
+      const refusal = await this.#sendHeader(gateway, transaction, record, options.signal);
+      if (refusal !== undefined && taken) throw refusal; // whoever took it may have passed it on: it can still be mined
+      if (refusal !== undefined) return { refusal };
+      taken = true;
       await this.#sendChunks(gateway, source, tree, record, options);
-      return nameOf(gateway);
+      return { gateway: nameOf(gateway) };
     }, options.signal);
   }
 
+  /** Gives why the gateway does not take the transaction, unless that or another one has it. */
   async #sendHeader(
     gateway: URL,
     transaction: TransactionHeader,
     record: UploadRecord,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<NeuraError | undefined> {
     const body = JSON.stringify({ ...transaction, data: "" });
     const answer = await this.#postUntilTaken(gateway, "tx", body, signal);
-    if (answer.status === 208) return;
+    if (answer.status === 208) return undefined;
     if (answer.status < 300) {
       // It is new to this gateway: whatever that acknowledged for it earlier is lost.
       if (record.acknowledgedBy(nameOf(gateway)).size > 0) await record.forget(nameOf(gateway));
-      return;
+      return undefined;
     }
-    if (await this.#isUnknown(transaction.id, signal)) throw refused(gateway, "the transaction", answer);
+    const unknown = await this.#isUnknown(transaction.id, signal);
+    return unknown ? refused(gateway, "the transaction", answer) : undefined;
   }
 
   /** Whether every gateway says that it has never heard of a transaction. */
@@ -391,7 +400,7 @@ class ArweaveStorage implements Storage {
       }
       if (attempt === this.#attempts) throw problem;
       const pause = Math.min(this.#pauseSeconds * 2 ** (attempt - 1), MAX_PAUSE_SECONDS);
-      await sleep(pause * (0.75 + Math.random() / 2) * 1000, undefined, { signal });
+      await rest(pause * (0.75 + Math.random() / 2), signal);
     }
   }
 
@@ -533,12 +542,18 @@ class ArweaveStorage implements Storage {
   }
 
   /** The result of the first gateway that serves a reference truly; else the error that tells most about it. */
-  async #firstGood<T>(uri: string, gateways: readonly URL[], use: (gateway: URL) => Promise<T>): Promise<T> {
+  async #firstGood<T>(
+    uri: string,
+    gateways: readonly URL[],
+    use: (gateway: URL) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     const problems: NeuraError[] = [];
     for (const gateway of gateways) {
       try {
         return await use(gateway);
       } catch (error) {
+        signal?.throwIfAborted();
         if (!isNeuraError(error) || error.code === "storage.too-large") throw error;
         problems.push(error);
       }
@@ -580,19 +595,27 @@ function parseReference(uri: string): string {
   });
 }
 
-function parseGateway(text: string): URL {
+/** The URL itself stays unsaid: it may hold a password or a key. */
+function parseGateway(text: string, number: number): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new NeuraError("storage.not-configured", `${JSON.stringify(text)} is not the URL of a gateway.`, {
-      next: "Give the gateway's URL with http:// or https:// in front.",
+    throw new NeuraError("storage.not-configured", `Gateway ${number} is not given by a URL of HTTP.`, {
+      next: "Give its URL with http:// or https:// in front.",
     });
   }
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
 }
 
+/** What a gateway is called in results, errors and records: not its whole URL, which may hold a password or a key. */
 function nameOf(gateway: URL): string {
-  return gateway.href.replace(/\/$/, "");
+  return gateway.origin;
+}
+
+/** Waits [s]; rejects with the reason of `signal` when that aborts. */
+async function rest(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
+  signal?.throwIfAborted();
 }
 
 async function hashSource(source: Source, { signal, onProgress }: TransferOptions): Promise<DataTree> {
@@ -731,15 +754,19 @@ function mismatch(gateway: URL, id: string, what: string): NeuraError {
 }
 
 function unavailable(gateway: URL, { status, text }: { status: number; text: string }): NeuraError {
-  return new NeuraError("storage.unavailable", `${nameOf(gateway)} answered ${status}: ${excerpt(text)}`, {
-    next: "Try again, or configure another gateway.",
-  });
+  return new NeuraError(
+    "storage.unavailable",
+    `${nameOf(gateway)} answered ${status}: ${excerpt(gateway, text)}`,
+    {
+      next: "Try again, or configure another gateway.",
+    },
+  );
 }
 
 function refused(gateway: URL, what: string, { status, text }: { status: number; text: string }): NeuraError {
   return new NeuraError(
     "storage.refused",
-    `${nameOf(gateway)} refused ${what} with ${status}: ${excerpt(text)}`,
+    `${nameOf(gateway)} refused ${what} with ${status}: ${excerpt(gateway, text)}`,
     {
       next: "Check the account's credit, or configure another gateway.",
     },
@@ -752,7 +779,12 @@ function sourceChanged(): NeuraError {
   });
 }
 
-/** Servers' texts are shown, but short and without control characters. */
-function excerpt(text: string): string {
-  return JSON.stringify(text.slice(0, 120));
+/**
+ * Servers' texts are shown, but short, without control characters, and without what is secret in the gateway's URL:
+ * many repeat the path that was asked for.
+ */
+function excerpt({ username, password, pathname }: URL, text: string): string {
+  const secrets = [username, password, ...pathname.split("/")].filter((part) => part !== "");
+  const shown = secrets.reduce((rest, secret) => rest.replaceAll(secret, "…"), text);
+  return JSON.stringify(shown.slice(0, 120));
 }

@@ -52,7 +52,10 @@ export class HttpClient {
         throw unavailable(url, `it redirects more than ${MAX_REDIRECTS} times`);
       const next = URL.canParse(location, target) ? new URL(location, target) : undefined;
       if (next === undefined || !isSameServer(next, url))
-        throw unavailable(url, `it redirects to ${location}`);
+        throw unavailable(
+          url,
+          `it redirects to ${next === undefined ? "nowhere" : `${next.protocol}//${next.host}`}`,
+        );
       target = next;
     }
   }
@@ -154,7 +157,7 @@ async function readText(body: AsyncIterable<Uint8Array>, maxBytes: number, url: 
     if (size > maxBytes) {
       throw new NeuraError(
         "storage.mismatch",
-        `${url.origin} answered more than ${maxBytes} bytes to ${url.pathname}.`,
+        `${url.origin} answered more than ${maxBytes} bytes where fewer have to do.`,
       );
     }
     pieces.push(piece);

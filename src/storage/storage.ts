@@ -36,6 +36,12 @@ export interface PutOptions extends TransferOptions {
 export interface GetOptions extends TransferOptions {
   /** The most bytes that the caller will take. */
   maxBytes: number;
+  /**
+   * Folder in which the bytes lie until they are verified, so it needs room for all of them. Default: the one that the
+   * storage was opened with, else the system's for temporary files, which often is memory: name one on a disk for
+   * anything large.
+   */
+  spoolDirectory?: string | undefined;
 }
 
 /** What was stored, at whose cost. */
@@ -47,7 +53,7 @@ export interface Stored {
   costAtomic: bigint;
   /** The storage network's account that paid. */
   account: string;
-  /** The server that took the upload. */
+  /** The origin of the server that took the upload: scheme, host and port, without what may be secret in its URL. */
   gateway: string;
 }
 

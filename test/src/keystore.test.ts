@@ -12,7 +12,8 @@ import { Cleanup, errorOf } from "./storage/support.ts";
 
 const ACCOUNT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
-describe("keystore", () => {
+describe("keystore", function () {
+  this.timeout(30_000);
   const cleanup = new Cleanup();
   let home: string;
   beforeEach(() => {
@@ -102,7 +103,7 @@ describe("keystore", () => {
     mkdirSync(directory, { recursive: true });
     const state = { saving: true };
     const saved = (async () => {
-      for (let count = 0; count < 40; count++) await saveKey(home, ACCOUNT, generateKeyPair());
+      for (let count = 0; count < 20; count++) await saveKey(home, ACCOUNT, generateKeyPair());
     })().finally(() => (state.saving = false));
     while (state.saving) {
       for (const name of readdirSync(directory).filter((each) => each.endsWith(".json"))) {

@@ -1,5 +1,7 @@
 import { open, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 import { NeuraError } from "../../errors.ts";
+import { syncDirectory } from "../../files.ts";
 import { isRecord, parseHeader, type TransactionHeader } from "./format.ts";
 
 const SCHEMA = "neura/arweave-upload/1";
@@ -50,6 +52,7 @@ export class UploadRecord {
       await file.close();
     }
     await rename(fresh, this.#path);
+    await syncDirectory(dirname(this.#path));
     this.#file = await open(this.#path, "a");
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { createReadStream, mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import http from "node:http";
@@ -6,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as merkle from "arweave/node/lib/merkle.js";
-import { messageOf } from "../../errors.ts";
+import { messageOf, NeuraError } from "../../errors.ts";
 import {
   addressOf,
   cutChunks,
@@ -65,25 +66,26 @@ const NOT_FOUND = reply(404, "Not Found.");
 /**
  * Starts an Arweave gateway on this machine that speaks to arweave-js as a real one does: it checks transactions and
  * chunk proofs, keeps transactions pending until a block, and serves data once all of its chunks have arrived.
+ *
+ * Error: `gateway.no-port`.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { directory, host = "127.0.0.1", port = 0, blockSeconds = 1, winstonPerByte = 0n, signal } = options;
+  const { host = "127.0.0.1", port = 0, blockSeconds = 1, signal } = options;
   signal?.throwIfAborted();
-  mkdirSync(directory, { recursive: true });
-  const chain = new Chain({ path: join(directory, "journal.ndjson"), blockSeconds });
-  const chunks = new Chunks(join(directory, "data"));
-  const node = new GatewayServer({ chain, chunks, winstonPerByte, mayMint: LOOPBACK.has(host) });
-
-  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 60_000 });
+  await listen(server, { host, port });
+  // Only now: where the port is taken, a gateway may be using this directory.
+  let opened;
+  try {
+    opened = openChain(options, { host, blockSeconds });
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  const { chain, node } = opened;
+  server.on("request", (request, response) => {
     respond(node, request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
     });
   });
 
@@ -110,6 +112,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const address = server.address() as AddressInfo;
   const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return { url: `http://${name}:${address.port}`, mine: () => chain.mine(), close };
+}
+
+function openChain(
+  { directory, winstonPerByte = 0n }: GatewayOptions,
+  { host, blockSeconds }: { host: string; blockSeconds: number },
+): { chain: Chain; node: GatewayServer } {
+  mkdirSync(directory, { recursive: true });
+  const chain = new Chain({ path: join(directory, "journal.ndjson"), blockSeconds });
+  const chunks = new Chunks(join(directory, "data"));
+  return { chain, node: new GatewayServer({ chain, chunks, winstonPerByte, mayMint: LOOPBACK.has(host) }) };
+}
+
+async function listen(server: http.Server, { host, port }: { host: string; port: number }): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const taken = cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE";
+    throw new NeuraError(
+      "gateway.no-port",
+      taken
+        ? `Port ${port} of ${host} is taken.`
+        : `The gateway cannot listen on port ${port} of ${host}: ${messageOf(cause)}.`,
+      { next: "End what uses it, perhaps another gateway, or choose another port.", cause },
+    );
+  }
 }
 
 class GatewayServer {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import * as merkle from "arweave/node/lib/merkle.js";
 import type { JWKInterface } from "arweave/node/lib/wallet.js";
+import { NeuraError } from "../../../src/errors.ts";
 import { Secret } from "../../../src/secret.ts";
 import { openArweave, type ArweaveOptions } from "../../../src/storage/arweave.ts";
 import {
@@ -40,8 +41,7 @@ describe("storage/arweave", function () {
 
   beforeEach(async () => {
     directory = cleanup.directory();
-    gateway = await startGateway({ directory, blockSeconds: 0 });
-    cleanup.add(() => gateway.close());
+    await restart();
   });
 
   afterEach(() => cleanup.run());
@@ -52,8 +52,9 @@ describe("storage/arweave", function () {
   }
 
   async function restart(): Promise<void> {
-    gateway = await startGateway({ directory, blockSeconds: 0 });
-    cleanup.add(() => gateway.close());
+    const started = await startGateway({ directory, blockSeconds: 0 });
+    cleanup.add(() => started.close()); // this one, whichever `gateway` is by then
+    gateway = started;
   }
 
   describe("stores and gets back", () => {
@@ -161,6 +162,19 @@ describe("storage/arweave", function () {
       }
       expect(readdirSync(spoolDirectory)).to.deep.equal([]);
     });
+  });
+
+  it("keeps a download in the folder that the caller names, else in the storage's", async () => {
+    const storage = await storageAt([gateway.url], { spoolDirectory: join(directory, "missing") });
+    const data = random(9);
+    const { uri } = await storage.put(data);
+    gateway.mine();
+    const spoolDirectory = cleanup.directory();
+    expect((await collect(storage.get(uri, { maxBytes: 9, spoolDirectory }))).equals(data)).to.be.true;
+    const error: unknown = await collect(storage.get(uri, { maxBytes: 9 })).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).to.have.property("code", "ENOENT");
   });
 
   describe("refuses", () => {
@@ -503,6 +517,34 @@ describe("storage/arweave", function () {
     });
   });
 
+  it("stops with the caller's own reason, which is no gateway's fault", async () => {
+    const silent = await serve(cleanup, () => undefined);
+    const unknown = await serve(cleanup, (_, response) => response.writeHead(404).end());
+    const stored = { uri: `ar://${NO_SUCH_ID}`, gateway: "" };
+    const reason = new NeuraError("interrupted", "Interrupted.");
+    for (const gateways of [
+      [silent, silent],
+      [silent],
+      [unknown], // where `readBack` pauses between its attempts
+    ]) {
+      const storage = await storageAt(gateways, { pauseSeconds: 5 });
+      for (const begin of [
+        (signal: AbortSignal) => storage.readBack(stored, { signal }),
+        ...(gateways.includes(silent)
+          ? [
+              (signal: AbortSignal) => collect(storage.get(stored.uri, { maxBytes: 9, signal })),
+              (signal: AbortSignal) => storage.put(random(9), { signal }),
+              (signal: AbortSignal) => storage.status(stored.uri, { signal }),
+            ]
+          : []),
+      ]) {
+        const interruption = new AbortController();
+        setTimeout(() => interruption.abort(reason), 50);
+        expect(await begin(interruption.signal).catch((error: unknown) => error)).to.equal(reason);
+      }
+    }
+  });
+
   describe("uploads", () => {
     /** What a gateway was sent, by a proxy before it. */
     async function watched(
@@ -614,6 +656,53 @@ describe("storage/arweave", function () {
       expect(second.uri).not.to.equal(first.uri);
       gateway.mine();
       expect((await collect(elsewhere.get(second.uri, { maxBytes: 10 }))).equals(data)).to.be.true;
+    });
+
+    /** A gateway that takes transactions but no chunk, and says afterwards that it does not know them. */
+    function forgetful(
+      status: number,
+    ): (request: http.IncomingMessage, response: http.ServerResponse) => boolean {
+      return (request, response) => {
+        const { method, url = "" } = request;
+        if (method === "POST" && url === "/chunk") {
+          request.resume().once("end", () => response.writeHead(status).end('{"error":"chunk_too_big"}'));
+          return true;
+        }
+        if (!url.startsWith("/tx/")) return false;
+        response.writeHead(404).end();
+        return true;
+      };
+    }
+
+    it("sign nothing anew when a chunk is refused: the transaction was taken and can still be mined", async () => {
+      const resume = join(cleanup.directory(), "upload.ndjson");
+      const { url, ids } = await watched(forgetful(400));
+      const storage = await storageAt([url]);
+      const data = random(10);
+      for (let call = 0; call < 2; call++) {
+        const error = await errorOf(storage.put(data, { resume }));
+        expect(error.code).to.equal("storage.refused");
+        expect(error.message).to.include("a chunk");
+      }
+      expect(ids.size).to.equal(1);
+    });
+
+    it("sign nothing anew when another gateway has just taken the transaction, whatever it says later", async () => {
+      const resume = join(cleanup.directory(), "upload.ndjson");
+      const taking = await watched(forgetful(503));
+      const refusing = await watched((request, response) => {
+        if (request.method === "POST") {
+          request.resume().once("end", () => response.writeHead(400).end("Invalid anchor (last_tx)."));
+          return true;
+        }
+        return forgetful(503)(request, response);
+      });
+      const data = random(10);
+      const first = await storageAt([taking.url], { attempts: 1 });
+      expect((await errorOf(first.put(data, { resume }))).code).to.equal("storage.unavailable");
+      const both = await storageAt([taking.url, refusing.url], { attempts: 1 });
+      expect((await errorOf(both.put(data, { resume }))).code).to.equal("storage.refused");
+      expect(new Set([...taking.ids, ...refusing.ids]).size).to.equal(1);
     });
 
     it("use the next gateway when the first is not there", async () => {
@@ -819,6 +908,90 @@ describe("storage/arweave", function () {
         }
         expect(message).to.include("storage.bad-key");
         if (text.length > 2) expect(message).not.to.include(text.slice(0, 20));
+      }
+    });
+  });
+
+  describe("keeps to itself what is secret in a gateway's URL", () => {
+    const SECRETS = ["pa55word", "k3y-in-the-path", "user:"];
+
+    /** A gateway behind a password and a key in its path. */
+    async function behindKey(
+      change: (request: http.IncomingMessage, response: http.ServerResponse) => boolean = () => false,
+    ): Promise<{ url: string; origin: string }> {
+      const origin = await proxy(
+        cleanup,
+        () => gateway.url,
+        (request, response) => {
+          const { authorization } = request.headers;
+          const wanted = `Basic ${Buffer.from("user:pa55word").toString("base64")}`;
+          const path = /^\/k3y-in-the-path(\/.*)$/.exec(request.url ?? "")?.[1];
+          if (authorization !== wanted || path === undefined) {
+            response.writeHead(401).end();
+            return true;
+          }
+          request.url = path;
+          return change(request, response);
+        },
+      );
+      return { origin, url: origin.replace("//", "//user:pa55word@").concat("/k3y-in-the-path") };
+    }
+
+    function expectNoSecret(shown: unknown): void {
+      for (const secret of SECRETS) expect(inspect(shown, { depth: 9 })).not.to.include(secret);
+    }
+
+    it("in what it stores and records, and uses it", async () => {
+      const resume = join(cleanup.directory(), "upload.ndjson");
+      const { url, origin } = await behindKey();
+      const storage = await storageAt([url]);
+      const data = random(600 * KiB);
+      const stored = await storage.put(data, { resume });
+      gateway.mine();
+      expect(stored.gateway).to.equal(origin);
+      expect(await storage.readBack(stored)).to.deep.equal({ gateway: origin });
+      expect((await collect(storage.get(stored.uri, { maxBytes: MiB }))).equals(data)).to.be.true;
+      expectNoSecret([stored, readFileSync(resume, "utf8"), storage]);
+    });
+
+    const answers: Record<string, (response: http.ServerResponse) => unknown> = {
+      "an unknown transaction": (to) => to.writeHead(404).end(),
+      "a page that repeats the path": (to) => to.writeHead(400).end("Cannot GET /k3y-in-the-path/tx"),
+      "a broken server's page": (to) => to.writeHead(500).end("at /k3y-in-the-path/tx"),
+      "an endless answer": (to) => to.end("x".repeat(2 * MiB)),
+      "no header": (to) => to.end("{}"),
+      "a redirect elsewhere": (to) =>
+        to.writeHead(302, { Location: "http://192.0.2.1/k3y-in-the-path/" }).end(),
+      "a connection that breaks": (to) => to.destroy(),
+    };
+    for (const [name, answer] of Object.entries(answers)) {
+      it(`in the error about ${name}`, async () => {
+        const { url, origin } = await behindKey((request, response) => {
+          request.resume().once("end", () => answer(response));
+          return true;
+        });
+        const storage = await storageAt([url, url], { attempts: 1 });
+        for (const work of [
+          () => collect(storage.get(`ar://${NO_SUCH_ID}`, { maxBytes: 1 })),
+          () => storage.put(random(1)),
+          () => storage.price(1),
+        ]) {
+          const error = await errorOf(work());
+          expect(error.message).to.include(origin);
+          expectNoSecret(error);
+          expectNoSecret(error.toJSON());
+        }
+      });
+    }
+
+    it("in the error about a URL that is none, which is named by its place", () => {
+      for (const bad of ["user:pa55word@gateway/k3y-in-the-path", "ftp://user:pa55word@gateway/"]) {
+        expect(() => openArweave({ gateways: [gateway.url, bad] }))
+          .to.throw(/^Gateway 2 /)
+          .and.satisfy((error: unknown) => {
+            expectNoSecret(error);
+            return true;
+          });
       }
     });
   });

@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import Arweave from "arweave";
 import { isNeuraError, type NeuraError } from "../../../src/errors.ts";
 import type { Secret } from "../../../src/secret.ts";
@@ -95,4 +97,22 @@ export function random(size: number): Buffer {
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * What a module asks of the file system, in order, as Node traces it: name and, where it has any, last path of
+ * each operation that does not block. It runs in a process of its own.
+ */
+export async function fileOperations(cleanup: Cleanup, module: string): Promise<string[]> {
+  const trace = join(cleanup.directory(), "trace.json");
+  await promisify(execFile)(process.execPath, [
+    ...["--import", "tsx", "--trace-event-categories", "node.fs.async", "--trace-event-file-pattern", trace],
+    ...["--input-type=module", "--eval", module],
+  ]);
+  const { traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as {
+    traceEvents: { cat: string; ph: string; name: string; args: Record<string, string> }[];
+  };
+  return traceEvents
+    .filter(({ cat, ph }) => cat.includes("node.fs.async") && ph === "b")
+    .map(({ name, args }) => [name, ...Object.values(args).slice(-1)].join(" "));
 }
