@@ -10,7 +10,7 @@ import {
   type Task,
   type TaskSubmittedArgs,
 } from "../market/terms.ts";
-import { openDatabase } from "./sqlite.ts";
+import { openDatabase } from "../sqlite.ts";
 
 /**
  * How far a task has come. Each step is on record before the next one begins, so that a node that was killed goes

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { messageOf, NeuraError } from "../errors.ts";
-import { openDatabase } from "./sqlite.ts";
+import { openDatabase } from "../sqlite.ts";
 
 /**
  * Lets one process at a time work in `directory`. The lock is the operating system's on an open file, so it ends

@@ -1,6 +1,6 @@
 import { getAddress, isAddress } from "ethers";
 
-import { messageOf, NeuraError } from "../errors.ts";
+import { type Fields, parseFields } from "../fields.ts";
 import type { Manifest } from "../manifest.ts";
 import type { OutcomeName } from "../market/outcome.ts";
 import { missesOf, type Resources } from "../market/resources.ts";
@@ -84,9 +84,11 @@ const SCHEMA = "neura/provider-policy/1";
  * Error: `provider.bad-policy`, which names all faults at once.
  */
 export function parsePolicy(text: string, source = "the policy"): Policy {
-  const faults: string[] = [];
-  const file = new Fields(parseJson(text, source), "", faults);
-  file.is("schema", SCHEMA);
+  const next = "Correct them all and start the node again; docs/provider.md describes every field.";
+  return parseFields(text, { schema: SCHEMA, source, code: "provider.bad-policy", next }, readPolicy);
+}
+
+function readPolicy(file: Fields): Policy {
   const accept = file.object("accept");
   const policy: Policy = {
     owners: choice(file.object("owners"), (name) => (isAddress(name) ? getAddress(name) : undefined)),
@@ -111,15 +113,7 @@ export function parsePolicy(text: string, source = "the policy"): Policy {
     keepSeconds: file.whole("keepSeconds") ?? DEFAULT_POLICY.keepSeconds,
   };
   accept.end();
-  file.end();
-  if (faults.length === 0) return policy;
-  throw new NeuraError(
-    "provider.bad-policy",
-    `${source} has ${faults.length} faults: ${faults.join("; ")}.`,
-    {
-      next: "Correct them all and start the node again; docs/provider.md describes every field.",
-    },
-  );
+  return policy;
 }
 
 /** How many blocks must follow the submission of a task of this price. */
@@ -206,16 +200,6 @@ function isChosen({ allow, deny }: Choice, name: string): boolean {
 
 // ---- Reading ----
 
-function parseJson(text: string, source: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new NeuraError("provider.bad-policy", `${source} is not JSON: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
-}
-
 function choice(fields: Fields, read: (name: string) => string | undefined): Choice {
   const names = { allow: fields.names("allow", read), deny: fields.names("deny", read) ?? [] };
   fields.end();
@@ -229,91 +213,4 @@ function confirmationsOf(file: Fields): Policy["confirmations"] | undefined {
     return step;
   });
   return steps?.toSorted((one, other) => (one.fromWei < other.fromWei ? -1 : 1));
-}
-
-/** The fields of one object; what is wrong with them is collected. */
-class Fields {
-  readonly #values: Map<string, unknown>;
-  readonly #where: string;
-  readonly #faults: string[];
-
-  constructor(value: unknown, where: string, faults: string[]) {
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    if (!isObject && value !== undefined) faults.push(`${where || "it"} is no object`);
-    this.#values = new Map(isObject ? Object.entries(value) : []);
-    this.#where = where;
-    this.#faults = faults;
-  }
-
-  is(name: string, wanted: string): void {
-    if (this.#take(name) !== wanted) this.#fault(name, `is not ${wanted}`);
-  }
-
-  truth(name: string): boolean | undefined {
-    const value = this.#take(name);
-    if (value === undefined || typeof value === "boolean") return value;
-    this.#fault(name, "is neither true nor false");
-    return undefined;
-  }
-
-  whole(name: string, { from = 0 } = {}): number | undefined {
-    const value = this.#take(name);
-    if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= from)) {
-      return value;
-    }
-    this.#fault(name, `is no whole number from ${from}`);
-    return undefined;
-  }
-
-  /** Amounts are text, since JSON's numbers are not exact. */
-  amount(name: string): bigint | undefined {
-    const value = this.#take(name);
-    if (value === undefined) return undefined;
-    if (typeof value === "string" && /^\d{1,30}$/.test(value)) return BigInt(value);
-    this.#fault(name, 'is no amount in wei as text, such as "1000"');
-    return undefined;
-  }
-
-  names(name: string, read: (text: string) => string | undefined): string[] | undefined {
-    const value = this.#take(name);
-    if (value === undefined) return undefined;
-    if (!Array.isArray(value)) return this.#fault(name, "is no list");
-    return value.flatMap((each: unknown) => {
-      const text = typeof each === "string" ? read(each) : undefined;
-      return text ?? this.#fault(name, `has ${JSON.stringify(each)}, which does not belong there`);
-    });
-  }
-
-  object(name: string): Fields {
-    return new Fields(this.#take(name), this.#path(name), this.#faults);
-  }
-
-  objects(name: string): Fields[] | undefined {
-    const value = this.#take(name);
-    if (value === undefined) return undefined;
-    if (!Array.isArray(value)) return this.#fault(name, "is no list");
-    return value.map(
-      (each: unknown, index) => new Fields(each, `${this.#path(name)}[${index}]`, this.#faults),
-    );
-  }
-
-  /** Whatever has not been asked for is unknown. */
-  end(): void {
-    for (const name of this.#values.keys()) this.#fault(name, "is unknown");
-  }
-
-  #take(name: string): unknown {
-    const value = this.#values.get(name);
-    this.#values.delete(name);
-    return value;
-  }
-
-  #path(name: string): string {
-    return this.#where === "" ? name : `${this.#where}.${name}`;
-  }
-
-  #fault(name: string, what: string): never[] {
-    this.#faults.push(`${this.#path(name)} ${what}`);
-    return [];
-  }
 }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 
 import { Journal } from "../../../src/provider/journal.ts";
 import { lockDirectory } from "../../../src/provider/lock.ts";
-import { openDatabase } from "../../../src/provider/sqlite.ts";
+import { openDatabase } from "../../../src/sqlite.ts";
 import { taskId, type Task } from "../../../src/market/terms.ts";
 import { MACHINE } from "../market/support.ts";
 import { Cleanup, errorOf } from "../storage/support.ts";
