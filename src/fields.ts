@@ -37,6 +37,7 @@ function parseJson(text: string, { source, code, next, hasSecrets }: FileFormat)
 /** The fields of one object; what is wrong with them is collected. */
 export class Fields {
   readonly #values: Map<string, unknown>;
+  readonly #absent = new Set<string>();
   readonly #where: string;
   readonly #faults: string[];
 
@@ -76,6 +77,15 @@ export class Fields {
     return undefined;
   }
 
+  /** A number above 0 that need not be whole: a measurement. */
+  measure(name: string): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined || (typeof value === "number" && Number.isFinite(value) && value > 0))
+      return value;
+    this.#fault(name, "is no number above 0");
+    return undefined;
+  }
+
   /** Amounts are text, since JSON's numbers are not exact. */
   amount(name: string): bigint | undefined {
     const value = this.#take(name);
@@ -99,13 +109,20 @@ export class Fields {
     return new Fields(this.#take(name), this.#path(name), this.#faults);
   }
 
-  objects(name: string): Fields[] | undefined {
+  objects(name: string, { atMost = Infinity } = {}): Fields[] | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) return this.#fault(name, "is no list");
+    if (value.length > atMost) return this.#fault(name, `has ${value.length} entries, more than ${atMost}`);
     return value.map(
       (each: unknown, index) => new Fields(each, `${this.#path(name)}[${index}]`, this.#faults),
     );
+  }
+
+  /** What was read of a field that must be there; `instead` where it is not, for what its faults make useless. */
+  required<T>(name: string, read: T | undefined, instead: T): T {
+    if (this.#absent.has(name)) this.#fault(name, "is missing");
+    return read ?? instead;
   }
 
   /** Whatever has not been asked for is unknown. */
@@ -119,6 +136,7 @@ export class Fields {
   }
 
   #take(name: string): unknown {
+    if (!this.#values.has(name)) this.#absent.add(name);
     const value = this.#values.get(name);
     this.#values.delete(name);
     return value;
