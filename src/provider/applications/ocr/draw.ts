@@ -158,10 +158,19 @@ function badge(
   const x = within(middle[0] + away[0] * reach, halfX, picture.width) - width / 2;
   const y = within(middle[1] + away[1] * reach, halfY, picture.height);
   stroke(picture, [x, y], [x + width, y], halfY * 2, colour);
+  drawDigits(picture, digits, { x, y: y - size, size, thick, colour: WHITE });
+}
+
+/** Draws digits into the picture, the first one's upper left corner at `x`, `y`; `size` is half their height [px]. */
+export function drawDigits(
+  picture: Picture,
+  digits: readonly number[],
+  { x, y, size, thick, colour }: { x: number; y: number; size: number; thick: number; colour: Colour },
+): void {
   digits.forEach((digit, index) => {
-    const at = ([dx, dy]: Point): Point => [x + (index * 1.7 + dx) * size, y - size + dy * size];
+    const at = ([dx, dy]: Point): Point => [x + (index * 1.7 + dx) * size, y + dy * size];
     for (const points of DIGITS[digit] ?? [])
-      points.slice(1).forEach((to, i) => stroke(picture, at(points[i] ?? to), at(to), thick, WHITE));
+      points.slice(1).forEach((to, i) => stroke(picture, at(points[i] ?? to), at(to), thick, colour));
   });
 }
 
