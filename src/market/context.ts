@@ -28,6 +28,8 @@ export interface MarketOptions {
   storage: OpenStorage;
   /** Folder of keys and of what belongs to tasks: `NEURA_HOME`. */
   home: string;
+  /** Whether servers of providers may be on this machine: for development. Default: no. */
+  allowLoopback?: boolean | undefined;
 }
 
 /** What every function of the market works with. */
@@ -39,6 +41,7 @@ export interface MarketContext {
   readonly domain: MarketDomain;
   readonly storage: OpenStorage;
   readonly home: string;
+  readonly allowLoopback: boolean;
 }
 
 /** The typed contracts of a deployment. */
@@ -51,7 +54,13 @@ export function connectContracts({ contracts }: Deployment, runner: ContractRunn
 }
 
 /** Error: `market.no-provider` for a signer that is not connected. */
-export function openMarket({ runner, deployment, storage, home }: MarketOptions): MarketContext {
+export function openMarket({
+  runner,
+  deployment,
+  storage,
+  home,
+  allowLoopback = false,
+}: MarketOptions): MarketContext {
   const { provider } = runner;
   if (provider === null) {
     throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
@@ -66,6 +75,7 @@ export function openMarket({ runner, deployment, storage, home }: MarketOptions)
     domain: { chainId: BigInt(deployment.chainId), market: deployment.contracts.TaskMarket },
     storage,
     home,
+    allowLoopback,
   };
 }
 

@@ -12,6 +12,7 @@ import { messageOf, NeuraError } from "../errors.ts";
 import { Fields } from "../fields.ts";
 import type { Machine } from "../market/needs.ts";
 import { NO_RESOURCES, packResources, type Resources } from "../market/resources.ts";
+import { printable } from "../text.ts";
 
 /** One application that a provider runs. */
 export interface OfferedApplication {
@@ -299,9 +300,7 @@ function defined(machine: { [Name in keyof Machine]-?: Machine[Name] | undefined
 }
 
 function invalid(what: string): NeuraError {
-  // Whoever wrote it must not write to a terminal.
-  const shown = what.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?").slice(0, 300);
-  return new NeuraError("metadata.invalid", `The provider's document cannot be used: ${shown}.`, {
+  return new NeuraError("metadata.invalid", `Its document cannot be used: ${printable(what)}.`, {
     next: "It is the provider's to correct; docs/provider.md describes every field.",
   });
 }

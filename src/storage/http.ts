@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import type { LookupFunction } from "node:net";
 import { NeuraError, messageOf } from "../errors.ts";
 
 export interface Timeouts {
@@ -37,10 +38,16 @@ const MAX_REDIRECTS = 3;
  * Errors: `storage.timeout`, `storage.unavailable`; the reason of `signal` when that aborts.
  */
 export class HttpClient {
+  readonly #lookup: LookupFunction | undefined;
   readonly #agents = {
     "http:": new http.Agent({ keepAlive: true, maxSockets: 16 }),
     "https:": new https.Agent({ keepAlive: true, maxSockets: 16 }),
   };
+
+  /** @param options.lookup finds the addresses of names; the system's way by default */
+  constructor({ lookup }: { lookup?: LookupFunction | undefined } = {}) {
+    this.#lookup = lookup;
+  }
 
   async request(url: URL, exchange: Exchange): Promise<Answer> {
     let target = url;
@@ -81,6 +88,7 @@ export class HttpClient {
       const request = (isSecure(url) ? https : http).request(url, {
         method,
         agent,
+        ...(this.#lookup === undefined ? {} : { lookup: this.#lookup }),
         headers: {
           Accept: "*/*",
           ...(body === undefined

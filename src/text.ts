@@ -1,0 +1,4 @@
+/** What a stranger wrote, for a message: on one line, without what changes a terminal, and not long. */
+export function printable(text: string, length = 256): string {
+  return text.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?").slice(0, length);
+}
