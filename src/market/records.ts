@@ -21,6 +21,8 @@ export interface TaskRecord {
   /** Merkle root of the payload: what the delivery's `inputRoot` must be. */
   readonly inputRoot: string;
   readonly application: string;
+  /** How many files were sent; missing in records of before. */
+  readonly inputs?: number | undefined;
   readonly createdAt: string;
   /** Set once the transaction was sent. */
   readonly transactionHash?: string | undefined;
@@ -75,6 +77,7 @@ export async function loadRecord(home: string, id: string): Promise<TaskRecord |
       inputRoot: text(file, "inputRoot"),
       application: text(file, "application"),
       createdAt: text(file, "createdAt"),
+      ...(typeof file["inputs"] === "number" ? { inputs: file["inputs"] } : {}),
       ...(typeof file["transactionHash"] === "string" ? { transactionHash: file["transactionHash"] } : {}),
     };
   } catch (error) {

@@ -21,6 +21,7 @@ import {
   treeSalt,
   ZERO_HASH,
 } from "./evidence.ts";
+import { measurementOf, noteMeasurement } from "./measurements.ts";
 import { loadRecord } from "./records.ts";
 import { endedWithout, taskStatus, type TaskStatus } from "./status.ts";
 
@@ -94,7 +95,7 @@ export async function fetchResult(
     // An empty directory is replaced by the new one.
     await rm(directory, { recursive: true, force: true });
     await rename(files, directory);
-    return {
+    const result: TaskResult = {
       status,
       delivery,
       directory,
@@ -103,8 +104,20 @@ export async function fetchResult(
       checks,
       sound: checks.every(({ verdict }) => verdict !== "mismatch"),
     };
+    await measure(context, result);
+    return result;
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Notes what the work took, for the next choice of a provider. The result is there with or without it. */
+async function measure({ home }: MarketContext, result: TaskResult): Promise<void> {
+  try {
+    const measurement = await measurementOf(home, result);
+    if (measurement !== undefined) await noteMeasurement(home, measurement);
+  } catch {
+    // A folder that cannot be written, or a `run.json` that cannot be read.
   }
 }
 

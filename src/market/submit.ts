@@ -219,6 +219,7 @@ async function send(
     work,
     inputRoot: sealed.inputRoot,
     application: prepared.payload.manifest.application,
+    inputs: prepared.payload.files.length,
     createdAt: new Date().toISOString(),
   };
   await saveRecord(home, record);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { NeuraError } from "../errors.ts";
 import { parseFields } from "../fields.ts";
 import { parseManifest } from "../manifest.ts";
+import { medianOf } from "../market/measurements.ts";
 import { writeJson } from "../market/records.ts";
 import { drawDigits } from "./applications/ocr/draw.ts";
 import { ocr } from "./applications/ocr/application.ts";
@@ -68,13 +69,6 @@ export async function benchmarkMachine(options: BenchmarkOptions): Promise<Bench
       ([name, version]) => ({ name, version }),
     ),
   };
-}
-
-/** The middle one; of an even number, the mean of the two in the middle. At least one is needed. */
-export function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const [low = NaN, high = low] = sorted.slice(Math.ceil(sorted.length / 2) - 1);
-  return sorted.length % 2 === 1 ? low : (low + high) / 2;
 }
 
 /** The file of the last measurement in a node's folder. */
