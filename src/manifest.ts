@@ -16,6 +16,21 @@ export interface Limits {
   readonly outputMiB: number;
 }
 
+/**
+ * How a run is kept up to answer requests, in place of doing its inputs and ending. It ends when it is stopped, goes
+ * over its limits, or is not used.
+ */
+export interface ServiceSettings {
+  /** Body of one request [MiB]. */
+  readonly maxRequestMiB: number;
+  /** One request, from its beginning to the end of its answer [s]. */
+  readonly timeoutSeconds: number;
+  /** Requests at the same time; one more is refused. */
+  readonly concurrency: number;
+  /** Up for so long without a request, it is stopped [s]; 0: never. 1800 if left out. */
+  readonly idleStopSeconds: number;
+}
+
 /** What the machine must have beyond the resources in the task's terms; matched off chain before anything is paid. */
 export interface Needs {
   /** As Node names it: `x64`, `arm64`. */
@@ -44,6 +59,8 @@ export interface Manifest {
   /** What the application is told; it checks them itself. */
   readonly parameters: JsonObject;
   readonly limits: Limits;
+  /** For a lease: the application answers requests. */
+  readonly service?: ServiceSettings;
   readonly needs?: Needs;
 }
 
@@ -58,7 +75,12 @@ export const MANIFEST_BOUNDS = {
   seconds: 30 * 24 * 3600,
   ramMiB: 4 * 1024 * 1024,
   outputMiB: 1024 * 1024,
+  maxRequestMiB: 1024,
+  timeoutSeconds: 3600,
+  concurrency: 1024,
 } as const;
+
+const IDLE_STOP_SECONDS = 1800;
 
 const NEEDS = {
   cpuArchitecture: "string",
@@ -122,6 +144,7 @@ function readManifest(value: unknown): Manifest {
     "inputs",
     "parameters",
     "limits",
+    "service",
     "needs",
   ]);
   if (fields.schema !== "neura/manifest/1")
@@ -131,6 +154,7 @@ function readManifest(value: unknown): Manifest {
     throw invalid(
       `application ${quote(application)} is not a name of lower-case letters, digits and dashes.`,
     );
+  const service = fields.service === undefined ? undefined : readService(fields.service);
   const needs = fields.needs === undefined ? undefined : readNeeds(fields.needs);
   return {
     schema: "neura/manifest/1",
@@ -138,6 +162,7 @@ function readManifest(value: unknown): Manifest {
     inputs: readInputs(fields.inputs),
     parameters: readParameters(fields.parameters),
     limits: readLimits(fields.limits),
+    ...(service ? { service } : {}),
     ...(needs ? { needs } : {}),
   };
 }
@@ -167,20 +192,26 @@ function readParameters(value: unknown): JsonObject {
 
 function readLimits(value: unknown): Limits {
   const fields = readObject(value, "limits", ["seconds", "ramMiB", "outputMiB"]);
-  const read = (name: keyof Limits): number => {
-    const limit = fields[name];
-    if (
-      typeof limit !== "number" ||
-      !Number.isSafeInteger(limit) ||
-      limit < 1 ||
-      limit > MANIFEST_BOUNDS[name]
-    )
-      throw invalid(
-        `limits.${name} is ${quote(limit)} where a whole number from 1 to ${MANIFEST_BOUNDS[name]} belongs.`,
-      );
-    return limit;
-  };
+  const read = (name: keyof Limits): number =>
+    readWhole(fields[name], `limits.${name}`, { least: 1, most: MANIFEST_BOUNDS[name] });
   return { seconds: read("seconds"), ramMiB: read("ramMiB"), outputMiB: read("outputMiB") };
+}
+
+function readService(value: unknown): ServiceSettings {
+  const names = ["maxRequestMiB", "timeoutSeconds", "concurrency"] as const;
+  const fields = readObject(value, "service", [...names, "idleStopSeconds"]);
+  const { idleStopSeconds = IDLE_STOP_SECONDS } = fields;
+  const read = (name: (typeof names)[number]): number =>
+    readWhole(fields[name], `service.${name}`, { least: 1, most: MANIFEST_BOUNDS[name] });
+  return {
+    maxRequestMiB: read("maxRequestMiB"),
+    timeoutSeconds: read("timeoutSeconds"),
+    concurrency: read("concurrency"),
+    idleStopSeconds: readWhole(idleStopSeconds, "service.idleStopSeconds", {
+      least: 0,
+      most: MANIFEST_BOUNDS.seconds,
+    }),
+  };
 }
 
 function readNeeds(value: unknown): Needs {
@@ -193,6 +224,12 @@ function readNeeds(value: unknown): Needs {
     if (!good) throw invalid(`needs.${name} is ${quote(need)} where a ${type} belongs.`);
   }
   return { ...fields };
+}
+
+function readWhole(value: unknown, where: string, { least, most }: { least: number; most: number }): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least || value > most)
+    throw invalid(`${where} is ${quote(value)} where a whole number from ${least} to ${most} belongs.`);
+  return value;
 }
 
 function isPositive(value: unknown): boolean {

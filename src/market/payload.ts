@@ -6,7 +6,14 @@ import ignore, { type Ignore } from "ignore";
 import tar from "tar-stream";
 
 import { messageOf, NeuraError } from "../errors.ts";
-import { type JsonObject, type Limits, type Manifest, type Needs, parseManifest } from "../manifest.ts";
+import {
+  type JsonObject,
+  type Limits,
+  type Manifest,
+  type Needs,
+  parseManifest,
+  type ServiceSettings,
+} from "../manifest.ts";
 
 /** What is to be worked on: paths of files, or one folder. */
 export type PayloadSource = { readonly files: readonly string[] } | { readonly folder: string };
@@ -37,6 +44,8 @@ export interface PayloadRequest {
   application: string;
   parameters?: JsonObject | undefined;
   limits: Limits;
+  /** For a lease, which needs no files. */
+  service?: ServiceSettings | undefined;
   needs?: Needs | undefined;
 }
 
@@ -61,13 +70,14 @@ export async function preparePayload({
   application,
   parameters = {},
   limits,
+  service,
   needs,
 }: PayloadRequest): Promise<Payload> {
   const { files, leftOut } =
     "folder" in source
       ? await filesOfFolder(source.folder)
       : { files: await namedFiles(source.files), leftOut: [] };
-  if (files.length === 0) {
+  if (files.length === 0 && !service) {
     throw new NeuraError("payload.empty", "There is no file to send.", {
       next: "Name at least one file, or a folder with a file that its ignore files do not leave out.",
     });
@@ -78,6 +88,7 @@ export async function preparePayload({
     inputs: files.map(({ path }) => path),
     parameters,
     limits,
+    ...(service ? { service } : {}),
     ...(needs ? { needs } : {}),
   });
   const manifestBytes = Buffer.byteLength(manifestText(manifest));

@@ -19,6 +19,24 @@ export interface Application {
    * @throws NeuraError `application.bad-input`: the owner's own failure; anything else is the provider's
    */
   run(context: RunContext): Promise<RunSummary>;
+  /**
+   * Gets ready to answer requests, in place of `run`, where the manifest has a `service`. An application without this
+   * cannot be kept up. Resolves as soon as it is ready; what is below `inputDirectory` it may read before and after.
+   *
+   * @throws NeuraError `application.bad-input`: the owner's own failure; anything else is the provider's
+   */
+  serve?(context: ServeContext): Promise<Service>;
+}
+
+/** As of a run, without an output: answers are all that a service leaves. */
+export type ServeContext = Pick<RunContext, "manifest" | "inputDirectory" | "signal" | "log">;
+
+export interface Service {
+  /**
+   * Answers one request; several come at the same time, as many as the manifest says. The URL's host means nothing. Its
+   * signal fires when nobody waits for the answer any more. An `application.bad-input` becomes 400, any other error 500.
+   */
+  answer(request: Request): Promise<Response>;
 }
 
 export interface RunContext {
@@ -62,6 +80,19 @@ export interface ModelIdentity {
   readonly version: string;
   /** The files that the run read, in order. SHA-256, lower-case hex without prefix. */
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+/**
+ * Whether the application can do what the manifest says.
+ *
+ * @throws NeuraError `application.bad-input`
+ */
+export function checkManifest(application: Application, manifest: Manifest): void {
+  application.check(manifest);
+  if (manifest.service && !application.serve)
+    throw badInput(`The application ${application.name} cannot be kept up as a service.`, {
+      next: "Leave service out of the manifest, or name an application that answers requests.",
+    });
 }
 
 /** The owner's own failure: an input or a parameter that the application cannot work with. */

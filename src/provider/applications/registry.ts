@@ -1,5 +1,5 @@
 import type { Manifest } from "../../manifest.ts";
-import type { Application } from "./application.ts";
+import { type Application, checkManifest } from "./application.ts";
 import { NeuraError } from "../../errors.ts";
 import { noop } from "./noop/application.ts";
 import { ocr } from "./ocr/application.ts";
@@ -20,6 +20,6 @@ export function applicationFor(manifest: Manifest): Application {
     throw new NeuraError("application.unknown", `This node has no application ${manifest.application}.`, {
       next: `Name one of: ${[...applications.keys()].join(", ")}.`,
     });
-  application.check(manifest);
+  checkManifest(application, manifest);
   return application;
 }

@@ -6,10 +6,13 @@
  */
 import { once } from "node:events";
 import { writeSync } from "node:fs";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { isNeuraError, messageOf } from "../../errors.ts";
-import type { Application } from "../applications/application.ts";
+import { checkManifest } from "../applications/application.ts";
+import type { Application, ServeContext } from "../applications/application.ts";
+import { answerRequests, REQUEST_FD } from "./channel.ts";
 import { REPORT_FD } from "./report.ts";
 import type { Final, Report, Work } from "./report.ts";
 import type { RunUsage } from "./runner.ts";
@@ -39,15 +42,19 @@ async function run({ manifest, directory }: Work, modulePath: string): Promise<F
   const { applications } = (await import(modulePath)) as { applications: ReadonlyMap<string, Application> };
   const application = applications.get(manifest.application);
   if (!application) throw new Error(`There is no application ${manifest.application}.`);
-  application.check(manifest);
+  checkManifest(application, manifest);
+  const context = {
+    manifest,
+    inputDirectory: join(directory, "input"),
+    signal: stopped.signal,
+    log: (line: string) => report({ type: "log", line }),
+  };
+  if (manifest.service) return await serve(application, context);
   report({ type: "running" });
   let told = -Infinity;
   const summary = await application.run({
-    manifest,
-    inputDirectory: join(directory, "input"),
+    ...context,
     outputDirectory: join(directory, "output"),
-    signal: stopped.signal,
-    log: (line) => report({ type: "log", line }),
     progress: (done, total) => {
       const now = performance.now();
       if (now - told < PROGRESS_INTERVAL && done !== total) return;
@@ -56,6 +63,17 @@ async function run({ manifest, directory }: Work, modulePath: string): Promise<F
     },
   });
   return { type: "completed", summary, usage: usage() };
+}
+
+/** Answers requests until it is asked to end; what is being answered then has until the process is killed. */
+async function serve(application: Application, context: ServeContext): Promise<Final> {
+  const service = await application.serve?.(context);
+  if (!service) throw new Error(`The application ${application.name} is no service.`);
+  const { close } = answerRequests(new Socket({ fd: REQUEST_FD }), service);
+  report({ type: "running" });
+  if (!stopped.signal.aborted) await once(stopped.signal, "abort");
+  await close();
+  return { type: "fault", message: "The service was stopped.", usage: usage() };
 }
 
 function failure(error: unknown): Final {

@@ -1,8 +1,11 @@
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
+import { once } from "node:events";
 import { open, readFile, realpath, stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { messageOf, NeuraError } from "../../errors.ts";
 import { moduleCommand, moduleUrl, spawnModule } from "../../process.ts";
@@ -10,7 +13,9 @@ import { isAlive, kill, killAll } from "./processes.ts";
 import type { Runner, RunHandle, RunJob, RunOutcome, RunProgress } from "./runner.ts";
 import { findSandbox, SANDBOXES } from "./sandbox.ts";
 import type { Sandbox, SandboxName } from "./sandbox.ts";
-import { CLAIMED_EXIT_CODE, RunState } from "./state.ts";
+import { RESTARTS } from "./restarts.ts";
+import type { RestartPolicy } from "./restarts.ts";
+import { CLAIMED_EXIT_CODE, RunState, SOCKET_NAME } from "./state.ts";
 
 export interface ProcessRunnerOptions {
   /** The module that exports `applications`, a map by name; the built-in ones if left out. */
@@ -19,6 +24,8 @@ export interface ProcessRunnerOptions {
   readonly sandboxes?: readonly SandboxName[];
   /** The most that an application's log may hold [bytes]; 4 MiB if left out, and never more than a quarter of the output. */
   readonly logBytes?: number;
+  /** How often the application of a service is started again. */
+  readonly restarts?: RestartPolicy;
 }
 
 const MiB = 1024 * 1024;
@@ -33,18 +40,25 @@ export async function openProcessRunner(options: ProcessRunnerOptions = {}): Pro
   const applications = options.applications ?? moduleUrl(import.meta.url, "../applications/registry");
   const sandbox = await findSandbox(options.sandboxes ?? SANDBOXES);
   const code = await codeFolders(applications);
-  return new ProcessRunner(applications, sandbox, code, options.logBytes ?? 4 * MiB);
+  const { logBytes = 4 * MiB, restarts = RESTARTS } = options;
+  return new ProcessRunner({ applications, sandbox, code, logBytes, restarts });
+}
+
+interface Parts {
+  readonly applications: URL;
+  readonly sandbox: Sandbox;
+  readonly code: readonly string[];
+  readonly logBytes: number;
+  readonly restarts: RestartPolicy;
 }
 
 class ProcessRunner implements Runner {
   readonly name = "process";
   readonly isolation: readonly string[];
-  readonly #applications: URL;
-  readonly #sandbox: Sandbox;
-  readonly #code: readonly string[];
-  readonly #logBytes: number;
+  readonly #parts: Parts;
 
-  constructor(applications: URL, sandbox: Sandbox, code: readonly string[], logBytes: number) {
+  constructor(parts: Parts) {
+    const { sandbox } = parts;
     // Since Node 25 its permissions cover the network, which they refuse.
     const offline = process.allowedNodeEnvironmentFlags.has("--allow-net")
       ? ["no network but for native code"]
@@ -54,13 +68,10 @@ class ProcessRunner implements Runner {
       ...(sandbox.isolation.includes("no network") ? [] : offline),
       ...sandbox.isolation,
     ];
-    this.#applications = applications;
-    this.#sandbox = sandbox;
-    this.#code = code;
-    this.#logBytes = logBytes;
+    this.#parts = parts;
   }
 
-  async start(job: RunJob): Promise<RunHandle> {
+  async start(job: RunJob, { again = false }: { again?: boolean } = {}): Promise<RunHandle> {
     if (!isAbsolute(job.directory) || job.directory.includes("*"))
       throw notStarted(job.directory, "is no absolute path, or has a star in it");
     const directory = await realpath(join(job.directory, "input")).then(dirname, (cause: unknown) => {
@@ -68,13 +79,16 @@ class ProcessRunner implements Runner {
     });
     const state = new RunState(directory);
     await state.prepare();
+    if (again && (await new Handle(state).hasEnded())) await state.clear();
     if (await state.read("supervisor.json")) throw alreadyStarted(directory);
+    const { sandbox, logBytes, restarts } = this.#parts;
     await state.write("order.json", {
       manifest: job.manifest,
       limits: job.limits,
       command: this.#command(directory, job),
-      signalsAsExitCodes: this.#sandbox.signalsAsExitCodes,
-      logBytes: Math.floor(Math.min(this.#logBytes, (job.limits.outputMiB * MiB) / 4)),
+      signalsAsExitCodes: sandbox.signalsAsExitCodes,
+      restarts,
+      logBytes: Math.floor(Math.min(logBytes, (job.limits.outputMiB * MiB) / 4)),
     });
     await startSupervisor(state);
     return new Handle(state);
@@ -86,8 +100,9 @@ class ProcessRunner implements Runner {
   }
 
   #command(directory: string, { limits }: RunJob): string[] {
+    const { applications, sandbox, code } = this.#parts;
     const writable = [join(directory, "output"), join(directory, "tmp")];
-    const readable = [...this.#code, join(directory, "input")];
+    const readable = [...code, join(directory, "input")];
     const command = moduleCommand(moduleUrl(import.meta.url, "./application-main"), {
       nodeOptions: [
         "--permission",
@@ -98,11 +113,11 @@ class ProcessRunner implements Runner {
         ...writable.map((path) => `--allow-fs-write=${path}`),
         `--max-old-space-size=${Math.ceil(limits.ramMiB)}`,
       ],
-      arguments: [this.#applications.href],
+      arguments: [applications.href],
     });
     return [
       ...["/bin/sh", "-c", kernelLimits(limits), "sh"],
-      ...this.#sandbox.wrap(command, { read: readable, write: writable, directory }),
+      ...sandbox.wrap(command, { read: readable, write: writable, directory }),
     ];
   }
 }
@@ -223,6 +238,24 @@ class Handle implements RunHandle {
     return { ...progress, phase: "ended", secondsWall: outcome.secondsWall, usage: outcome.usage };
   }
 
+  async connect(): Promise<Duplex> {
+    // The path of a socket must be short, which that of a task's folder need not be.
+    const folder = await open(this.#state.path);
+    const path = process.platform === "linux" ? `/proc/self/fd/${folder.fd}` : this.#state.path;
+    try {
+      const socket = connect(join(path, SOCKET_NAME));
+      await once(socket, "connect");
+      return socket;
+    } finally {
+      await folder.close();
+    }
+  }
+
+  /** Also where none was ever started. */
+  async hasEnded(): Promise<boolean> {
+    return (await this.#outcome()) !== undefined;
+  }
+
   /** The outcome as the supervisor left it, or of a supervisor that left none; undefined while it lives. */
   async #outcome(): Promise<RunOutcome | undefined> {
     const supervisor = await this.#state.read("supervisor.json");
@@ -241,6 +274,7 @@ class Handle implements RunHandle {
       phases: [],
       usage: told?.usage ?? { peakRssBytes: 0, cpuSeconds: 0 },
       logFiles: ["logs/application.log"],
+      ...(stop ? {} : { isLost: true }),
     };
   }
 }

@@ -1,9 +1,12 @@
+import type { Duplex } from "node:stream";
 import type { Limits, Manifest } from "../../manifest.ts";
 import type { RunSummary } from "../applications/application.ts";
 
 /**
  * Runs one task's work apart from the node: with limits, without the node's secrets, and so that the work outlives
- * the node and a restarted one finds it again. `process.ts` runs the built-in applications.
+ * the node and a restarted one finds it again. Where the manifest has a `service`, the work is to answer requests: such
+ * a run is kept up, and ends only by its limits or when it is stopped. `process-runner.ts` runs the built-in
+ * applications.
  */
 export interface Runner {
   /** As the journal and `run.json` name it: `process`. */
@@ -14,9 +17,10 @@ export interface Runner {
    * Starts a run and returns once its identity is on disk: from then on {@link Runner.adopt} finds it, whatever
    * becomes of this process. A folder holds one run in its life.
    *
+   * @param options.again but for a service whose last run there has ended: this one takes its place
    * @throws NeuraError `runner.already-started`: adopt it; `runner.not-started`: nothing runs, the fault is ours
    */
-  start(job: RunJob): Promise<RunHandle>;
+  start(job: RunJob, options?: { readonly again?: boolean }): Promise<RunHandle>;
   /**
    * The run that was started in this folder, whether it still goes on, has ended, or has died with the machine;
    * undefined if none was ever started there.
@@ -51,6 +55,20 @@ export interface RunHandle {
    */
   stop(reason: string): Promise<void>;
   progress(): Promise<RunProgress>;
+  /**
+   * A connection to the run's service, over which one asks it in HTTP/1.1. At `/health` the runner itself answers, with
+   * a `ServiceHealth`: 200 if the application has just shown that it lives, else 503. Rejects where there is nobody to
+   * connect to.
+   */
+  connect(): Promise<Duplex>;
+}
+
+/** Whether a service answers. */
+export interface ServiceHealth {
+  /** The application is ready, and has just shown that it lives. */
+  readonly isUp: boolean;
+  /** How often it was started again. */
+  readonly restarts: number;
 }
 
 export type RunPhase = "starting" | "running" | "collecting" | "ended";
@@ -63,6 +81,8 @@ export interface RunProgress {
   /** Of the phase `running`, which is what the owner pays for [s]. */
   readonly secondsWall: number;
   readonly usage: RunUsage;
+  /** Of a service: how often its application was started again, and whether it is ready now. */
+  readonly service?: { readonly isReady: boolean; readonly restarts: number };
 }
 
 export interface RunUsage {
@@ -106,6 +126,8 @@ export interface RunOutcome {
   readonly usage: RunUsage;
   /** Only of a completed run. */
   readonly summary?: RunSummary;
+  /** Whatever watched over the run is gone and left no outcome, so that this is no more than a guess. */
+  readonly isLost?: true;
   /** Paths below the task's folder, for the result: `logs/application.log`. */
   readonly logFiles: readonly string[];
 }

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncDirectory } from "../../files.ts";
 import type { Limits, Manifest } from "../../manifest.ts";
 import type { ProcessIdentity } from "./processes.ts";
+import type { RestartPolicy } from "./restarts.ts";
 import type { RunOutcome, RunProgress } from "./runner.ts";
 
 /** The supervisor ends with this code where the folder has another supervisor already. */
@@ -15,6 +17,8 @@ export interface Order {
   /** Starts the application, within its sandbox. */
   readonly command: readonly string[];
   readonly signalsAsExitCodes: boolean;
+  /** Of a service's application. */
+  readonly restarts: RestartPolicy;
   /** Of the application's log [bytes]. */
   readonly logBytes: number;
 }
@@ -32,28 +36,21 @@ interface Files {
   "outcome.json": RunOutcome;
 }
 
-/** The state of one run on disk. Readers see a whole file or none. */
-export class RunState {
-  /** The task's folder. */
-  readonly directory: string;
-  /** Where the state is. */
+/** The socket of a service, in the same place as the files. */
+export const SOCKET_NAME = "service.sock";
+
+/** A folder of small files with known contents. Readers see a whole file or none. */
+export class StateFolder<F> {
   readonly path: string;
 
-  constructor(directory: string) {
-    this.directory = directory;
-    this.path = join(directory, "run");
+  constructor(path: string) {
+    this.path = path;
   }
 
-  /** Makes the folders of a run. */
-  async prepare(): Promise<void> {
-    for (const folder of ["run", "output", "logs", "tmp"])
-      await mkdir(join(this.directory, folder), { recursive: true, mode: 0o700 });
-  }
-
-  async read<N extends keyof Files>(name: N): Promise<Files[N] | undefined> {
+  async read<N extends keyof F & string>(name: N): Promise<F[N] | undefined> {
     try {
       // The one place where these files are decoded; only this module writes them, and no run can reach them.
-      return JSON.parse(await readFile(join(this.path, name), "utf8")) as Files[N];
+      return JSON.parse(await readFile(join(this.path, name), "utf8")) as F[N];
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;
@@ -61,22 +58,22 @@ export class RunState {
   }
 
   /** @param options.durable whether it must survive a power cut */
-  async write<N extends keyof Files>(
+  async write<N extends keyof F & string>(
     name: N,
-    content: Files[N],
+    content: F[N],
     options: { readonly durable?: boolean } = {},
   ): Promise<void> {
     const temporary = await this.#writeTemporary(name, content, options.durable ?? false);
     await rename(temporary, join(this.path, name));
-    if (options.durable) await this.#sync();
+    if (options.durable) await syncDirectory(this.path);
   }
 
-  /** Like {@link write}, but only the first one succeeds. */
-  async claim(supervisor: ProcessIdentity): Promise<boolean> {
-    const temporary = await this.#writeTemporary("supervisor.json", supervisor, true);
+  /** Like {@link write}, durable, but only the first one succeeds. */
+  protected async writeFirst<N extends keyof F & string>(name: N, content: F[N]): Promise<boolean> {
+    const temporary = await this.#writeTemporary(name, content, true);
     try {
-      await link(temporary, join(this.path, "supervisor.json"));
-      await this.#sync();
+      await link(temporary, join(this.path, name));
+      await syncDirectory(this.path);
       return true;
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
@@ -97,13 +94,32 @@ export class RunState {
     }
     return path;
   }
+}
 
-  async #sync(): Promise<void> {
-    const folder = await open(this.path);
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+/** The state of one run on disk. */
+export class RunState extends StateFolder<Files> {
+  /** The task's folder. */
+  readonly directory: string;
+
+  constructor(directory: string) {
+    super(join(directory, "run"));
+    this.directory = directory;
+  }
+
+  /** Makes the folders of a run. */
+  async prepare(): Promise<void> {
+    for (const folder of ["run", "output", "logs", "tmp"])
+      await mkdir(join(this.directory, folder), { recursive: true, mode: 0o700 });
+  }
+
+  /** Makes this process the supervisor; false if there is, or was, one. */
+  async claim(supervisor: ProcessIdentity): Promise<boolean> {
+    return await this.writeFirst("supervisor.json", supervisor);
+  }
+
+  /** Forgets the run, which must have ended; the claim to the folder last. */
+  async clear(): Promise<void> {
+    const left: readonly (keyof Files)[] = ["application.json", "progress.json", "stop.json", "outcome.json"];
+    for (const name of [...left, "supervisor.json"]) await rm(join(this.path, name), { force: true });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The process that watches over one run: starts the application, holds it to its limits, and leaves an outcome. It
- * has a session of its own, so that it outlives the node, and knows nothing but the task's folder.
+ * The process that watches over one run: starts the application (a service again and again), holds it to its limits,
+ * and leaves an outcome. It has a session of its own, so that it outlives the node, and knows nothing but the task's folder.
  *
  *     supervisor.ts <task folder>
  */
@@ -10,23 +10,29 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { constants } from "node:os";
 import { join, relative } from "node:path";
-import { Readable } from "node:stream";
+import { Duplex, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
+import { REQUEST_FD } from "./channel.ts";
+import { ServiceFront } from "./front.ts";
 import { CappedLog } from "./log.ts";
 import { empty, holdMoreThan, tidy } from "./output.ts";
 import { identify, isAlive, killAll, tree, usageOf } from "./processes.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import { parseReport, REPORT_FD } from "./report.ts";
 import type { Final, Work } from "./report.ts";
+import { Restarts } from "./restarts.ts";
 import type { RunKind, RunOutcome, RunPhase, RunProgress, RunUsage } from "./runner.ts";
-import { CLAIMED_EXIT_CODE, RunState } from "./state.ts";
+import { CLAIMED_EXIT_CODE, RunState, SOCKET_NAME } from "./state.ts";
 import type { Order } from "./state.ts";
 
 /** How long an application that was asked to end may take [ms]. */
 const GRACE = 2000;
 /** How long it may take until it says that it is running [ms]. */
 const START_LIMIT = 60_000;
+/** Between two looks whether a service's application lives, and how long it may show nothing of that [ms]. */
+const PULSE_INTERVAL = 2000;
+const PULSE_LIMIT = 30_000;
 /** Between two looks at the processes, and once they have taken half of their memory [ms]. */
 const WATCH_INTERVAL = 100;
 const CLOSE_WATCH_INTERVAL = 20;
@@ -48,14 +54,25 @@ class Supervision {
   readonly #phases: { name: Exclude<RunPhase, "ended">; began: number }[] = [];
   /** Every process of the run that was ever seen, by its number. */
   readonly #seen = new Map<number, ProcessIdentity>();
-  /** Aborted as soon as nothing needs to be watched any more. */
-  readonly #over = new AbortController();
-  #child: ChildProcess | undefined;
-  #leader: ProcessIdentity | undefined;
+  /** Where requests come in; only of a service. */
+  #front: ServiceFront | undefined;
+  /** Aborted when there is a reason to end the run. */
+  readonly #ending = new AbortController();
   /** Why the run was ended from here, the first reason only. */
   #cause: Cause | undefined;
+
+  // ---- Of the application's process that lives now, or was the last one ----
+
+  /** Aborted as soon as nothing needs to be watched any more. */
+  #over = new AbortController();
+  #child: ChildProcess | undefined;
+  #leader: ProcessIdentity | undefined;
+  #started = 0;
+  /** Whether it has said that it is running. */
+  #isRunning = false;
   #final: Final | undefined;
   #stderrTail = "";
+
   #progress = { done: 0, total: 0 };
   #usage: RunUsage = { peakRssBytes: 0, cpuSeconds: 0 };
   /** CPU time by process, of those that have ended too [s]. */
@@ -77,7 +94,7 @@ class Supervision {
     this.#enter("starting");
     let exit: Exit | undefined;
     try {
-      exit = await this.#work();
+      exit = this.#order.manifest.service ? await this.#keepUp() : await this.#work();
     } catch (error) {
       this.#cause ??= {
         kind: "infrastructure-fault",
@@ -105,8 +122,43 @@ class Supervision {
     };
   }
 
+  /**
+   * Starts the application again whenever it ends; returns when there is a reason not to, or it ends too often. What is
+   * the owner's to mend would not be mended by that.
+   */
+  async #keepUp(): Promise<Exit | undefined> {
+    // The path from here: that of a socket must be short.
+    const path = relative(process.cwd(), join(this.#state.path, SOCKET_NAME));
+    const restarts = new Restarts(this.#order.restarts);
+    const front = await ServiceFront.listen(path);
+    this.#front = front;
+    try {
+      for (;;) {
+        const exit = await this.#work();
+        front.detach();
+        const { kind, message } = this.#judge(exit);
+        if (this.#cause || !["infrastructure-fault", "owner-exit-code"].includes(kind)) return exit;
+        const wait = restarts.take(performance.now());
+        this.#log.write(`[${message}${wait === undefined ? "" : " It is started again."}]\n`);
+        if (wait === undefined) return exit;
+        front.restarts++;
+        await this.#tellProgress("now");
+        await sleep(wait, undefined, this.#ending).catch(() => undefined);
+        if (this.#ending.signal.aborted) return exit;
+      }
+    } finally {
+      await front.close();
+    }
+  }
+
   /** Returns when the application has ended or has said its last word. */
   async #work(): Promise<Exit | undefined> {
+    this.#over = new AbortController();
+    this.#seen.clear();
+    this.#started = performance.now();
+    this.#isRunning = false;
+    this.#final = undefined;
+    this.#stderrTail = "";
     const [program = "", ...rest] = this.#order.command;
     const home = this.#path("tmp");
     // onnxruntime reports to its makers by default since 1.29, names of models included.
@@ -114,9 +166,11 @@ class Supervision {
     const child = spawn(program, rest, {
       cwd: this.#state.directory,
       env: environment,
-      stdio: ["pipe", "pipe", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", "pipe", ...(this.#front ? (["pipe"] as const) : [])],
       detached: true,
     });
+    const channel = child.stdio[REQUEST_FD];
+    if (channel instanceof Duplex) this.#front?.attach(channel);
     this.#child = child;
     // At once: what comes before somebody listens is lost when the process ends soon.
     const exited = once(child, "exit").then(exitOf);
@@ -131,9 +185,11 @@ class Supervision {
     if (this.#cause) child.stdin.end();
     else child.stdin.write(`${JSON.stringify(work)}\n`);
 
-    const watches = [() => this.#watchProcesses(), () => this.#watchOutput()].map((look) =>
-      this.#repeat(look),
-    );
+    const watches = [
+      () => this.#watchProcesses(),
+      () => this.#watchOutput(),
+      ...(this.#front ? [() => this.#watchPulse()] : []),
+    ].map((look) => this.#repeat(look));
     const first = await Promise.race([exited, said]);
     this.#over.abort();
     await Promise.all(watches);
@@ -181,12 +237,18 @@ class Supervision {
     const report = parseReport(line);
     if (!report || this.#final) return;
     if (report.type === "running") {
+      this.#isRunning = true;
       if (this.#phases.at(-1)?.name === "starting") this.#enter("running");
+      if (this.#front) {
+        this.#front.isReady = this.#cause === undefined;
+        void this.#tellProgress("now");
+      }
     } else if (report.type === "log") {
       this.#log.write(`${report.line}\n`);
     } else if (report.type === "progress") {
       this.#progress = { done: report.done, total: report.total };
-    } else {
+    } else if (report.type !== "completed" || !this.#front) {
+      // A service has nothing to complete.
       this.#final = report;
       this.#addUsage(report.usage);
     }
@@ -202,11 +264,11 @@ class Supervision {
         kind: "owner-time-limit",
         message: `The run took longer than the ${seconds} s that its manifest allows.`,
       });
-    if (phase?.name === "starting" && performance.now() - phase.began > START_LIMIT)
-      this.#end({
-        kind: "infrastructure-fault",
-        message: `The application did not start in ${START_LIMIT / 1000} s.`,
-      });
+    if (!this.#isRunning && performance.now() - this.#started > START_LIMIT) {
+      const message = `The application did not start in ${START_LIMIT / 1000} s.`;
+      if (this.#front) await this.#kill(message);
+      else this.#end({ kind: "infrastructure-fault", message });
+    }
 
     const rssBytes = await this.#measure();
     if (rssBytes > ramMiB * MiB) this.#end(this.#tooMuchMemory(), "now");
@@ -243,6 +305,20 @@ class Supervision {
     };
   }
 
+  /** An application that lives but does nothing is no better than one that has ended. */
+  async #watchPulse(): Promise<number> {
+    if (this.#isRunning)
+      await this.#front?.ping(PULSE_LIMIT).catch(() => this.#kill("The application hangs."));
+    return PULSE_INTERVAL;
+  }
+
+  /** Ends the application, but not the run of a service. */
+  async #kill(why: string): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    this.#log.write(`[${why}]\n`);
+    if (this.#leader) await killAll(this.#leader, [...this.#seen.values()]);
+  }
+
   async #watchOutput(): Promise<number> {
     const began = performance.now();
     if (await this.#isOutputTooMuch()) this.#end(this.#tooMuchOutput(), "now");
@@ -258,6 +334,8 @@ class Supervision {
   #end(cause: Cause, when: "asked" | "now" = "asked"): void {
     if (this.#cause ?? this.#final) return;
     this.#cause = cause;
+    this.#ending.abort();
+    if (this.#front) this.#front.isReady = false;
     const child = this.#child;
     const leader = this.#leader;
     if (!child || !leader) return;
@@ -280,15 +358,16 @@ class Supervision {
     }
   }
 
-  async #tellProgress(): Promise<void> {
+  async #tellProgress(when: "now" | "soon" = "soon"): Promise<void> {
     const now = performance.now();
-    if (now - this.#progressWritten < PROGRESS_INTERVAL) return;
+    if (when === "soon" && now - this.#progressWritten < PROGRESS_INTERVAL) return;
     this.#progressWritten = now;
     const progress: RunProgress = {
       phase: this.#phases.at(-1)?.name ?? "starting",
       ...this.#progress,
       secondsWall: this.#secondsWall(),
       usage: this.#usage,
+      ...(this.#front ? { service: { isReady: this.#front.isReady, restarts: this.#front.restarts } } : {}),
     };
     await this.#state.write("progress.json", progress);
   }
@@ -332,7 +411,7 @@ class Supervision {
       ...(code === undefined ? {} : { exitCode: code }),
       ...(signal === undefined ? {} : { signal }),
     };
-    const running = this.#phases.some(({ name }) => name === "running");
+    const running = this.#isRunning;
     if (running && code !== 0 && this.#stderrTail.includes("heap out of memory"))
       return { ...this.#tooMuchMemory(), ...how };
     if (signal === "SIGXFSZ") return { ...this.#tooMuchOutput(), ...how };

@@ -67,6 +67,7 @@ export class FakeRunner implements Runner {
         const end = { ...run, kind: "infrastructure-fault", message: reason, endsAt: 0 };
         await writeFile(join(directory, "run", "fake.json"), JSON.stringify(end));
       },
+      connect: () => Promise.reject(new Error("It is no service.")),
       progress: async (): Promise<RunProgress> => {
         const { endsAt } = await stateOf(directory);
         const phase = endsAt > Date.now() ? "running" : "ended";

@@ -8,7 +8,10 @@ import { type Application, badInput } from "../application.ts";
 
 const MAX_SECONDS = 3600;
 
-/** Hands the inputs back as they are, after `seconds` (none by default): to try a node, and to measure one. */
+/**
+ * Hands the inputs back as they are, after `seconds` (none by default): to try a node, and to measure one. As a service
+ * it answers each request with the request's body.
+ */
 export const noop: Application = {
   name: "noop",
   version: "1.0.0",
@@ -46,6 +49,18 @@ export const noop: Application = {
       dtype: "fp32",
       seed: null,
     };
+  },
+
+  serve({ manifest }) {
+    const milliseconds = readSeconds(manifest) * 1000;
+    return Promise.resolve({
+      async answer({ body, headers, signal }) {
+        await sleep(milliseconds, undefined, { signal });
+        return new Response(body, {
+          headers: { "content-type": headers.get("content-type") ?? "application/octet-stream" },
+        });
+      },
+    });
   },
 };
 

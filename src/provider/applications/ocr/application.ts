@@ -18,7 +18,10 @@ export const ocr: Application = {
 
   check(manifest) {
     readParameters(manifest);
-    if (manifest.inputs.length === 0)
+    if (manifest.service) {
+      if (manifest.inputs.length > 0)
+        throw badInput("The service gets its pictures by request.", { next: "Leave the inputs empty." });
+    } else if (manifest.inputs.length === 0)
       throw badInput("The task names no picture.", { next: "Name at least one PNG, JPEG or WebP file." });
   },
 
@@ -26,6 +29,11 @@ export const ocr: Application = {
     // Loads the native modules: only where the work is done.
     const { readPictures } = await import("./run.ts");
     return await readPictures(context, readParameters(context.manifest));
+  },
+
+  async serve(context) {
+    const { serveReading } = await import("./serve.ts");
+    return await serveReading(context, readParameters(context.manifest));
   },
 };
 

@@ -46,13 +46,13 @@ export type OcrResult = {
   readonly text: string;
 };
 
-/** Fixed, so that a result does not depend on how many cores the machine has. */
-const THREADS = 2;
+/** Of inference; fixed, so that a result does not depend on how many cores the machine has. */
+export const THREADS = 2;
 /** Readings less sure than this are taken for ornament. */
 const LEAST_CONFIDENCE = 0.5;
 /** The picture with the boxes is scaled down to this, so that a photo does not come back ten times its size [px]. */
 const MAX_DRAWN_SIDE = 2560;
-const MAX_FILE_BYTES = 256 * 1024 * 1024;
+export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /** Reads each picture of the manifest. A unit is a picture; its output is the page's JSON in `result.json`. */
 export async function readPictures(
@@ -75,15 +75,7 @@ export async function readPictures(
       const lines = rows.flat();
       const drawn = await encodePng(await drawnPicture(picture, lines));
       const page: Page = {
-        file: input,
-        width: picture.width,
-        height: picture.height,
-        lines: lines.map(({ text, confidence, quad }) => ({
-          text,
-          confidence: round(confidence, 4),
-          box: [corner(quad[0]), corner(quad[1]), corner(quad[2]), corner(quad[3])],
-        })),
-        text: rows.map((row) => row.map(({ text }) => text).join(" ")).join("\n"),
+        ...pageOf(input, picture, rows),
         boxes: { file: `output/${names[index] ?? ""}`, sha256: sha256(drawn) },
       };
       await writeFile(join(context.outputDirectory, names[index] ?? ""), drawn);
@@ -117,7 +109,27 @@ export async function readPictures(
 
 type ReadLine = { readonly quad: Quad; readonly text: string; readonly confidence: number };
 
-async function readPicture(
+/** What was read of a picture, without the picture of it. */
+export function pageOf(
+  file: string,
+  { width, height }: Picture,
+  rows: readonly (readonly ReadLine[])[],
+): Omit<Page, "boxes"> {
+  return {
+    file,
+    width,
+    height,
+    lines: rows.flat().map(({ text, confidence, quad }) => ({
+      text,
+      confidence: round(confidence, 4),
+      box: [corner(quad[0]), corner(quad[1]), corner(quad[2]), corner(quad[3])],
+    })),
+    text: rows.map((row) => row.map(({ text }) => text).join(" ")).join("\n"),
+  };
+}
+
+/** The lines of a picture in rows. */
+export async function readPicture(
   models: Models,
   picture: Picture,
   { maxSide }: OcrParameters,

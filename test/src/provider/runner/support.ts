@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject, Limits, Manifest } from "../../../../src/manifest.ts";
 import { openProcessRunner } from "../../../../src/provider/runner/process-runner.ts";
+import { RESTARTS } from "../../../../src/provider/runner/restarts.ts";
 import type { Runner, RunHandle, RunJob, RunOutcome } from "../../../../src/provider/runner/runner.ts";
 import { moduleUrl, spawnModule } from "../../../../src/process.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
@@ -73,7 +74,14 @@ export async function supervised(
   const { directory, manifest, limits } = job;
   const state = new RunState(directory);
   await state.prepare();
-  await state.write("order.json", { manifest, limits, command, signalsAsExitCodes, logBytes: 4096 });
+  await state.write("order.json", {
+    manifest,
+    limits,
+    command,
+    signalsAsExitCodes,
+    restarts: RESTARTS,
+    logBytes: 4096,
+  });
   const supervisor = spawnModule(moduleUrl(import.meta.url, "../../../../src/provider/runner/supervisor"), {
     arguments: [directory],
     environment: {},
