@@ -53,10 +53,15 @@ export class Fields {
     if (this.#take(name) !== wanted) this.#fault(name, `is not ${wanted}`);
   }
 
-  /** A text that `read` takes; `what` is said of one that it does not. */
-  text<T>(name: string, what: string, read: (text: string) => T | undefined): T | undefined {
+  /** A text that `read` takes; `what` is said of one that it does not, and of none where one is `required`. */
+  text<T>(
+    name: string,
+    what: string,
+    read: (text: string) => T | undefined,
+    { required = false } = {},
+  ): T | undefined {
     const value = this.#take(name);
-    if (value === undefined) return undefined;
+    if (value === undefined && !required) return undefined;
     const taken = typeof value === "string" ? read(value) : undefined;
     if (taken === undefined) this.#fault(name, what);
     return taken;
