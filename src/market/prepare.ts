@@ -1,4 +1,4 @@
-import { getAddress, ZeroAddress } from "ethers";
+import { getAddress, sha256, toUtf8Bytes, ZeroAddress } from "ethers";
 
 import { formatAmount, type Unit } from "../amount.ts";
 import { Erc20 } from "../chain/erc20.ts";
@@ -9,8 +9,15 @@ import type { JsonObject, Limits, Needs } from "../manifest.ts";
 import type { Secret } from "../secret.ts";
 import type { Price as StoragePrice } from "../storage/storage.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
+import { attemptOf, type Wanted } from "./outbox.ts";
 import { type Payload, type PayloadSource, preparePayload } from "./payload.ts";
-import { checkProvider, findProviders, type ProviderQuery, type ProviderReport } from "./providers.ts";
+import {
+  checkProvider,
+  findProviders,
+  FREE_PLACE,
+  type ProviderQuery,
+  type ProviderReport,
+} from "./providers.ts";
 import { NO_RESOURCES, type Resources } from "./resources.ts";
 import {
   encodeTerms,
@@ -140,7 +147,7 @@ export async function prepareTask(
 ): Promise<PreparedTask> {
   const signer = requireSigner(context);
   const owner = getAddress(request.owner ?? (await signer.getAddress()));
-  const query = queryOf(request, owner);
+  const query = queryOf(request);
   const { resources, durationSeconds, collateralWei } = query;
   const schedule = scheduleOf(request);
   const payload = await preparePayload({
@@ -155,9 +162,14 @@ export async function prepareTask(
       ...request.limits,
     },
   });
-  const { provider, considered } = await chooseProvider(context, request, query, signal);
+  const seed = seedOf(owner, payload);
+  const considered = await considerProviders(context, request, { ...query, seed }, signal);
   const ownerKey = request.publicResult === true ? undefined : await keyOfOwner(context, owner);
-  const price = request.price ?? { amountWei: provider.rateWei, metered: true };
+  const { provider, price } = await chooseProvider(context, considered, {
+    ...{ request, owner, payload, resources, durationSeconds, ...schedule, collateralWei },
+    ...(ownerKey === undefined ? {} : { ownerKey }),
+    secrets: request.secrets ?? {},
+  });
   const terms: Terms = {
     owner,
     provider: provider.account,
@@ -238,24 +250,58 @@ function checkSeconds(what: string, seconds: number): void {
 
 // ---- Provider and keys ----
 
-async function chooseProvider(
+/** By which equals take turns and newcomers get a chance: another one for each order, the same when it is repeated. */
+function seedOf(owner: string, { manifest, files }: Payload): string {
+  return sha256(toUtf8Bytes(JSON.stringify({ owner, manifest, files })));
+}
+
+async function considerProviders(
   context: MarketContext,
   { provider: named }: TaskRequest,
   query: ProviderQuery,
   signal: AbortSignal | undefined,
-): Promise<Pick<PreparedTask, "provider" | "considered">> {
-  const considered =
-    named === undefined
-      ? await findProviders(context, query, { signal })
-      : [await checkProvider(context, query, named)];
-  const [best] = considered;
-  if (best?.eligible === true && best.key !== undefined)
-    return { provider: { ...best, key: best.key }, considered };
+): Promise<readonly ProviderReport[]> {
+  return named === undefined
+    ? await findProviders(context, query, { signal })
+    : [await checkProvider(context, query, named, { signal })];
+}
+
+type Usable = PreparedTask["provider"];
+
+/**
+ * The best one, at its own price unless the request names one. A request that was cut off goes on with the provider
+ * that it had chosen, whoever is the best now: it may have been paid already.
+ */
+async function chooseProvider(
+  context: MarketContext,
+  considered: readonly ProviderReport[],
+  { request, ...wanted }: Omit<Wanted, "provider" | "price"> & { request: TaskRequest },
+): Promise<Pick<PreparedTask, "provider" | "price">> {
+  const choices = considered.flatMap((each) =>
+    each.key === undefined
+      ? []
+      : [
+          {
+            provider: { ...each, key: each.key } satisfies Usable,
+            price: request.price ?? { amountWei: each.rateWei, metered: true },
+          },
+        ],
+  );
+  for (const choice of choices) {
+    const attempt = await attemptOf(context, { ...wanted, ...choice });
+    if (attempt === "sent" || (attempt === "begun" && choice.provider.eligible)) return choice;
+  }
+  const [best] = choices;
+  if (best?.provider.eligible === true) return best;
+  throw nobody(considered, request);
+}
+
+function nobody(considered: readonly ProviderReport[], { provider: named }: TaskRequest): NeuraError {
   const reasons = considered.map(({ account, reason }) => `\n  ${account}: ${reason}`).join("");
   const lacksStandingOnly = considered.some(({ requirements }) =>
     requirements.every(({ name, met }) => (met === false) === (name === "standing")),
   );
-  throw named === undefined
+  return named === undefined
     ? new NeuraError(
         "provider.none",
         `None of ${considered.length} providers can take this task.${reasons}`,
@@ -265,7 +311,7 @@ async function chooseProvider(
             : "Ask for less, offer more, or see each requirement with `task check`.",
         },
       )
-    : new NeuraError("provider.unfit", `${named} cannot take this task: ${best?.reason ?? ""}.`, {
+    : new NeuraError("provider.unfit", `${named} cannot take this task: ${considered[0]?.reason ?? ""}.`, {
         next: "Choose another provider, or leave the choice out: `task check` shows who can.",
       });
 }
@@ -285,9 +331,10 @@ async function keyOfOwner(
   );
 }
 
-/** What was asked for by name, and is not known of the provider. Every task has an application: it is not repeated. */
+/** What was asked for by name, and is not known of the provider; what every task has is not repeated. */
 function unknownsOf({ requirements }: ProviderReport): string[] {
-  const unknown = requirements.filter(({ name, met }) => met === "unknown" && name !== "application");
+  const common: readonly string[] = ["application", FREE_PLACE];
+  const unknown = requirements.filter(({ name, met }) => met === "unknown" && !common.includes(name));
   if (unknown.length === 0) return [];
   const needs = unknown.map(({ name, needed }) => `${name} ${needed}`).join(", ");
   return [`It is not known whether the provider has ${needs}; if not, it declines and all money is back.`];

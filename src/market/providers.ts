@@ -1,13 +1,16 @@
-import { keccak256, solidityPacked } from "ethers";
-
 import { formatAmount } from "../amount.ts";
 import { unlessAborted } from "../abort.ts";
 import { isOutage } from "../chain/errors.ts";
 import type { CurrencyInfo } from "../deployment.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import type { Needs } from "../manifest.ts";
+import type { Capacity } from "../provider/metadata.ts";
 import type { IProviderRegistry } from "../../types/interfaces/IProviderRegistry.ts";
 import { asking, type MarketContext } from "./context.ts";
+import { loadMeasurements, type MeasuredSpeed, type Measurement, speedIn } from "./measurements.ts";
+import { ageOf, type Claims, MAX_CAPACITY_AGE_SECONDS, readClaims, secondsSince } from "./metadata.ts";
+import { judgeNeeds } from "./needs.ts";
+import { rankProviders, standingStakeWei } from "./ranking.ts";
 import { gpuClassName, missesOf, NO_RESOURCES, type Resources, unpackResources } from "./resources.ts";
 
 /** What a task asks of a provider. */
@@ -25,8 +28,13 @@ export interface ProviderQuery {
   readonly needs?: Needs | undefined;
   /** Whether one will do that has neither sold work nor enough at stake. Default: no. */
   readonly anyProvider?: boolean | undefined;
-  /** Where offers are equally good, each seed prefers another one, so that load spreads. Default: none. */
+  /**
+   * Where offers are equally good, each seed prefers another one, so that load spreads; and by it newcomers get their
+   * first chance. Default: none, and then nobody gets one.
+   */
   readonly seed?: string | undefined;
+  /** The share of seeds that give a newcomer the first chance: 0 to 1. Default: 0.1. */
+  readonly exploration?: number | undefined;
 }
 
 /** One thing that a provider must have, with both numbers. */
@@ -34,12 +42,14 @@ export interface Requirement {
   readonly name: string;
   readonly needed: string | number | bigint;
   readonly offered: string | number | bigint;
-  /** `unknown`: nothing on the chain says it; a provider that does not have it declines, at no cost. */
+  /** `unknown`: nobody says it, or it may change in time; a provider that does not have it declines, at no cost. */
   readonly met: boolean | "unknown";
 }
 
 export interface ProviderReport {
   readonly account: string;
+  /** The account whose key its node uses. */
+  readonly operator: string;
   readonly shape: Resources;
   /** [wei/s] */
   readonly rateWei: bigint;
@@ -55,6 +65,17 @@ export interface ProviderReport {
     readonly declined: number;
     readonly abandoned: number;
     readonly failed: number;
+    /** Disputes that it lost. */
+    readonly disputed: number;
+  };
+  /** What it says of itself, signed, or why that does not count. */
+  readonly claims: Claims;
+  /** Of what it says, what it could take now; missing when it is not known, or was measured too long ago. */
+  readonly capacity?: Capacity | undefined;
+  /** Seconds for each unit of the application: by its own benchmark, and in this owner's tasks. */
+  readonly speed: {
+    readonly claimed?: { readonly secondsPerUnit: number; readonly measuredAt: string } | undefined;
+    readonly own?: MeasuredSpeed | undefined;
   };
   /** The key to encrypt to, with its epoch; missing when it has none, or only revoked ones. */
   readonly key?: { readonly epoch: number; readonly publicKey: string };
@@ -67,26 +88,30 @@ export interface ProviderReport {
   readonly reason: string;
 }
 
-/** Free stake in place of a record: so many times what the task can cost, and one of the currency's unit. */
-export const STAKE_FACTOR = 10n;
+/** Name of the requirement that the provider has room at this moment. */
+export const FREE_PLACE = "free place now";
 
 const PAGE = 50n;
-/** A task that was refused costs the owner less than one that was lost. */
-const DECLINE_WEIGHT = 0.25;
+/** So many providers, the best ones by what the chain says, are asked about themselves, so many at once. */
+const MAX_ASKED = 50;
+const ASKED_AT_ONCE = 16;
+/** How long that may take in all [ms]; of the others, nothing is known. */
+const ASKING_MS = 10_000;
 
 /**
- * All providers: the eligible ones ranked, then the excluded ones, each with its reason.
+ * All providers: the eligible ones ranked, then the excluded ones, each with its reason. See {@link rankProviders} for
+ * what counts.
  *
- * The rank is by the price, divided by the share of its tasks that a provider has not failed, so that one which
- * loses every second task counts as twice as dear; only tasks that were paid count for it. A provider that has sold
- * nothing yet needs a free stake of {@link STAKE_FACTOR} times the task's cost, and of one unit of the currency at
- * least, unless the query takes any. Equals take turns.
+ * A provider that has sold nothing yet needs a free stake of ten times the task's cost, and of one unit of the currency
+ * at least, unless the query takes any. Eligible ones are asked for their documents, which decide what no contract
+ * knows.
  */
 export async function findProviders(
   context: MarketContext,
   query: ProviderQuery,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<ProviderReport[]> {
+  const own = await loadMeasurements(context.home);
   const reports: ProviderReport[] = [];
   for (let cursor = 0n; ;) {
     const { page, next } = await unlessAborted(
@@ -94,18 +119,14 @@ export async function findProviders(
       signal,
     );
     reports.push(
-      ...(await unlessAborted(Promise.all(page.map((each) => report(context, query, each))), signal)),
+      ...(await unlessAborted(Promise.all(page.map((each) => report(context, query, each, own))), signal)),
     );
     if (next === 0n) break;
     cursor = next;
   }
-  const order = (each: ProviderReport): string =>
-    keccak256(solidityPacked(["string", "address"], [query.seed ?? "", each.account]));
-  const ranked = reports
-    .filter(({ eligible }) => eligible)
-    .toSorted((a, b) => countedRate(a) - countedRate(b) || (order(a) < order(b) ? -1 : 1))
-    .map((each, index) => ({ ...each, rank: index + 1, reason: reasonOfRank(context, each) }));
-  return [...ranked, ...reports.filter(({ eligible }) => !eligible)];
+  const options = { ...query, currency: context.deployment.currency };
+  const ranked = rankProviders(reports, { ...options, exploration: 0 });
+  return rankProviders(await askProviders(context, query, ranked, signal), options);
 }
 
 /** One provider against the query; whoever names it need not be told whether it is known. Error: `provider.unknown`. */
@@ -113,6 +134,7 @@ export async function checkProvider(
   context: MarketContext,
   query: ProviderQuery,
   account: string,
+  { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<ProviderReport> {
   const { registry } = context.contracts;
   if ((await registry.operatorOf(account)) === `0x${"00".repeat(20)}`) {
@@ -121,8 +143,37 @@ export async function checkProvider(
     });
   }
   const named = { ...query, anyProvider: true };
-  const found = await report(context, named, await asking(registry.providerOf(account)));
-  return found.eligible ? { ...found, rank: 1, reason: reasonOfRank(context, found) } : found;
+  const own = await loadMeasurements(context.home);
+  const found = await report(context, named, await asking(registry.providerOf(account)), own);
+  const asked = await askProviders(context, named, [found], signal);
+  const [ranked] = rankProviders(asked, { ...named, exploration: 0, currency: context.deployment.currency });
+  return ranked ?? found;
+}
+
+/** The best ones, with what they say of themselves; the others as they are. */
+async function askProviders(
+  context: MarketContext,
+  query: ProviderQuery,
+  ranked: readonly ProviderReport[],
+  signal: AbortSignal | undefined,
+): Promise<ProviderReport[]> {
+  const timeout = AbortSignal.timeout(ASKING_MS);
+  const limit = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const queue = [...ranked.entries()].filter(([, { eligible }]) => eligible).slice(0, MAX_ASKED);
+  const asked = [...ranked];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined && !limit.aborted; next = queue.shift()) {
+      const [index, each] = next;
+      const { account, operator, metadata: uri } = each;
+      const claims = await readClaims(context, { account, operator, uri }, { signal: limit }).catch(() => {
+        signal?.throwIfAborted();
+        return { reason: "there was no time left to ask for its document" };
+      });
+      asked[index] = withClaims(each, claims, query);
+    }
+  };
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
+  return asked;
 }
 
 /** What can be said of a provider; one of whom something cannot be read is excluded, and spoils nobody else's chance. */
@@ -130,9 +181,10 @@ async function report(
   context: MarketContext,
   query: ProviderQuery,
   provider: IProviderRegistry.ProviderStructOutput,
+  own: readonly Measurement[],
 ): Promise<ProviderReport> {
   try {
-    return await readReport(context, query, provider);
+    return await readReport(context, query, provider, own);
   } catch (error) {
     if (isOutage(error) || isNeuraError(error, "chain.unavailable")) throw error;
     return unreadable(provider.account, error);
@@ -143,8 +195,9 @@ async function readReport(
   { contracts, deployment }: MarketContext,
   { resources, maxRateWei, durationSeconds, collateralWei, ...query }: ProviderQuery,
   provider: IProviderRegistry.ProviderStructOutput,
+  own: readonly Measurement[],
 ): Promise<ProviderReport> {
-  const { account, offer } = provider;
+  const { account, offer, operator } = provider;
   const [{ key, epoch }, record] = await Promise.all([
     contracts.keys.currentKey(account),
     contracts.market.recordOf(account),
@@ -182,11 +235,12 @@ async function readReport(
       met: epoch > 0n,
     },
     ...(query.anyProvider === true ? [] : [standing({ secondsSold, freeStakeWei, costWei, currency })]),
-    ...unknownRequirements(query),
+    ...claimedRequirements({ resources, ...query }, undefined),
   ];
-  const missed = requirements.filter(({ met }) => met === false);
-  return {
+  const { application } = query;
+  return judged({
     account,
+    operator,
     shape,
     rateWei: offer.rateWei,
     costWei,
@@ -199,15 +253,59 @@ async function readReport(
       declined: Number(provider.declined),
       abandoned: Number(provider.abandoned),
       failed: Number(provider.failed),
+      disputed: disputesLost(provider),
     },
+    claims: { reason: "it was not asked" },
+    speed: application === undefined ? {} : { own: speedIn(own, account, application) },
     ...(epoch > 0n ? { key: { epoch: Number(epoch), publicKey: key.publicKey } } : {}),
     requirements,
-    eligible: missed.length === 0,
+    eligible: true,
     rank: 0,
+    reason: "",
+  });
+}
+
+/** The report with the verdict that its requirements give. */
+function judged(report: ProviderReport): ProviderReport {
+  const missed = report.requirements.filter(({ met }) => met === false);
+  return {
+    ...report,
+    eligible: missed.length === 0,
     reason: missed
       .map(({ name, needed, offered }) => `${name}: needs ${needed}, offers ${offered}`)
       .join("; "),
   };
+}
+
+/** The report with what the provider says of itself. */
+function withClaims(report: ProviderReport, claims: Claims, query: ProviderQuery): ProviderReport {
+  const { document } = claims;
+  const claimed = claimedRequirements(query, claims);
+  const names = new Set(claimed.map(({ name }) => name));
+  const benchmark = document?.benchmarks.find(({ application }) => application === query.application);
+  return judged({
+    ...report,
+    claims,
+    capacity: document && isFresh(document.capacity) ? document.capacity : undefined,
+    speed: {
+      ...report.speed,
+      claimed: benchmark && {
+        secondsPerUnit: 1 / benchmark.unitsPerSecond,
+        measuredAt: benchmark.measuredAt,
+      },
+    },
+    requirements: [...report.requirements.filter(({ name }) => !names.has(name)), ...claimed],
+  });
+}
+
+function isFresh({ measuredAt }: Capacity): boolean {
+  return Math.abs(secondsSince(measuredAt, Date.now())) <= MAX_CAPACITY_AGE_SECONDS;
+}
+
+/** Contracts of before do not count them. */
+function disputesLost(provider: object): number {
+  const count: unknown = Reflect.get(provider, "disputed");
+  return typeof count === "bigint" ? Number(count) : 0;
 }
 
 function unreadable(account: string, error: unknown): ProviderReport {
@@ -215,13 +313,16 @@ function unreadable(account: string, error: unknown): ProviderReport {
   const [why = ""] = messageOf(error).split("\n", 1);
   return {
     account,
+    operator: "",
     shape: NO_RESOURCES,
     rateWei: 0n,
     costWei: 0n,
     slots: 0,
     freeStakeWei: 0n,
     metadata: "",
-    record: { completed: 0, secondsSold: 0, declined: 0, abandoned: 0, failed: 0 },
+    record: { completed: 0, secondsSold: 0, declined: 0, abandoned: 0, failed: 0, disputed: 0 },
+    claims: { reason: "it was not asked" },
+    speed: {},
     requirements: [{ name: "entry", needed: "readable", offered: "unreadable", met: false }],
     eligible: false,
     rank: 0,
@@ -241,8 +342,7 @@ function standing({
   costWei: bigint;
   currency: CurrencyInfo;
 }): Requirement {
-  const unitWei = 10n ** BigInt(currency.decimals);
-  const leastWei = STAKE_FACTOR * costWei > unitWei ? STAKE_FACTOR * costWei : unitWei;
+  const leastWei = standingStakeWei(costWei, currency);
   return {
     name: "standing",
     needed: `paid work, or ${formatAmount(leastWei, currency)} of free stake`,
@@ -251,15 +351,44 @@ function standing({
   };
 }
 
-/** What a provider is asked for, and no contract knows of it. */
-function unknownRequirements({
-  application,
-  needs = {},
-}: Pick<ProviderQuery, "application" | "needs">): Requirement[] {
-  const asked: Record<string, string | number | undefined> = { application, ...needs };
-  return Object.entries(asked).flatMap(([name, needed]) =>
-    needed === undefined ? [] : [{ name, needed, offered: "not known", met: "unknown" as const }],
-  );
+/** What no contract knows of a provider: by its document, where that counts. */
+function claimedRequirements(
+  { application, needs = {}, resources }: Pick<ProviderQuery, "application" | "needs" | "resources">,
+  claims: Claims | undefined,
+): Requirement[] {
+  const { document } = claims ?? {};
+  if (document === undefined) {
+    const offered = claims === undefined ? "not known" : `not known: ${claims.reason}`;
+    const asked: Record<string, string | number | undefined> = { application, ...needs, [FREE_PLACE]: 1 };
+    return Object.entries(asked).flatMap(([name, needed]) =>
+      needed === undefined ? [] : [{ name, needed, offered, met: "unknown" as const }],
+    );
+  }
+  const runs = document.applications.map(({ name, version }) => `${name} ${version}`).join(", ");
+  const isRun = document.applications.some(({ name }) => name === application);
+  return [
+    ...(application === undefined
+      ? []
+      : [{ name: "application", needed: application, offered: runs || "none", met: isRun }]),
+    ...judgeNeeds(needs, document.machine),
+    freePlace(resources, document.capacity),
+  ];
+}
+
+/** A machine that is busy may be free in time, so this excludes nobody. */
+function freePlace(need: Resources, capacity: Capacity): Requirement {
+  const { slots, freeSlots, shape, measuredAt } = capacity;
+  const [miss] = freeSlots === 0 ? [] : missesOf(need, shape);
+  const places = `${freeSlots} of ${slots}`;
+  const found =
+    miss === undefined ? places : `${places}, with ${miss.field} ${miss.offered} of ${miss.needed}`;
+  const age = ageOf(measuredAt, Date.now());
+  return {
+    name: FREE_PLACE,
+    needed: 1,
+    offered: isFresh(capacity) ? `${found}, ${age} ago` : `not known: it looked ${age} ago`,
+    met: isFresh(capacity) && freeSlots > 0 && miss === undefined ? true : "unknown",
+  };
 }
 
 function resourceRequirements(need: Resources, shape: Resources): Requirement[] {
@@ -274,33 +403,4 @@ function resourceRequirements(need: Resources, shape: Resources): Requirement[] 
       offered: show(field, shape[field]),
       met: !missed.has(field),
     }));
-}
-
-/** Tasks that were paid: each has sold a second at least, and what cost nothing proves nothing. */
-function paidTasks({ record }: ProviderReport): number {
-  return Math.min(record.completed, record.secondsSold);
-}
-
-/** The share of its tasks that a provider has not failed; 1 for a new one. */
-function reliability(report: ProviderReport): number {
-  const { failed, abandoned, declined } = report.record;
-  const lost = failed + abandoned + DECLINE_WEIGHT * declined;
-  const done = paidTasks(report) + 1;
-  return done / (done + lost);
-}
-
-function countedRate(report: ProviderReport): number {
-  return Number(report.rateWei) / reliability(report);
-}
-
-function reasonOfRank({ deployment: { currency } }: MarketContext, report: ProviderReport): string {
-  const { secondsSold, failed, abandoned, declined } = report.record;
-  const asks = `asks ${formatAmount(report.rateWei, currency)}/s`;
-  const paid = paidTasks(report);
-  if (paid + failed + abandoned + declined === 0) {
-    return `${asks}; no paid work yet, ${formatAmount(report.freeStakeWei, currency)} of free stake`;
-  }
-  const history = `${paid} paid tasks (${secondsSold} s), ${failed} failed, ${abandoned} abandoned, ${declined} declined`;
-  const factor = 1 / reliability(report);
-  return `${asks}; ${history}; counted at ${factor.toFixed(2)} times its price`;
 }

@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { access, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { getBytes, hexlify, keccak256, sha256, toUtf8Bytes, type TransactionReceipt } from "ethers";
+import { getBytes, hexlify, keccak256, type TransactionReceipt } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
 import { payloadContext, seal } from "../envelope/index.ts";
@@ -13,6 +13,7 @@ import type { Stored } from "../storage/storage.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
 import { PlaintextRoot, tee, treeSalt } from "./evidence.ts";
 import { Status, statusOf } from "./outcome.ts";
+import { attemptDirectory, draftPath, outboxOf, secretsText } from "./outbox.ts";
 import { packPayload } from "./payload.ts";
 import { type PreparedTask, timesOf } from "./prepare.ts";
 import { loadRecord, readJson, saveRecord, type TaskRecord, writeJson } from "./records.ts";
@@ -69,9 +70,8 @@ export async function submitTask(
   prepared: PreparedTask,
   options: SubmitOptions = {},
 ): Promise<SubmittedTask> {
-  const outbox = join(context.home, "outbox");
-  await forgetOldDrafts(outbox);
-  const directory = join(outbox, fingerprintOf(context, prepared));
+  await forgetOldDrafts(outboxOf(context.home));
+  const directory = attemptDirectory(context, prepared);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unlock = await lock(join(directory, "lock"));
   try {
@@ -137,11 +137,6 @@ async function sealPayload(
   };
   await saveDraft(directory, next);
   return next;
-}
-
-function secretsText(secrets: PreparedTask["secrets"]): Uint8Array {
-  const values = Object.entries(secrets).map(([name, value]) => [name, value.reveal()]);
-  return toUtf8Bytes(JSON.stringify(Object.fromEntries(values)));
 }
 
 // ---- Upload ----
@@ -264,29 +259,6 @@ export function requireReceipt(receipt: TransactionReceipt | null): TransactionR
 
 // ---- Outbox ----
 
-/** Equal for two calls that want the same. */
-function fingerprintOf({ domain }: MarketContext, prepared: PreparedTask): string {
-  const { owner, provider, payload, resources, price, ownerKey, secrets } = prepared;
-  const { durationSeconds, startWithinSeconds, completeWithinSeconds, collateralWei } = prepared;
-  const wanted = {
-    ...domain,
-    owner,
-    provider: provider.account,
-    providerKey: provider.key.publicKey,
-    payload: { manifest: payload.manifest, files: payload.files },
-    resources,
-    price,
-    ownerKey,
-    secrets: sha256(secretsText(secrets)),
-    times: [durationSeconds, startWithinSeconds, completeWithinSeconds],
-    collateralWei,
-  };
-  const text = JSON.stringify(wanted, (_, each: unknown) =>
-    typeof each === "bigint" ? each.toString() : each,
-  );
-  return sha256(toUtf8Bytes(text)).slice(2, 34);
-}
-
 /** Deletes what attempts that nobody came back to have left. */
 async function forgetOldDrafts(outbox: string): Promise<void> {
   const names = await readdir(outbox).catch(() => []);
@@ -305,7 +277,7 @@ function uploadPath(directory: string): string {
 }
 
 async function loadDraft(directory: string): Promise<Draft> {
-  const file = await readJson(join(directory, "draft.json"));
+  const file = await readJson(draftPath(directory));
   const { auditSeed, payloadHash, inputRoot, payload, id } = file ?? {};
   if (typeof auditSeed !== "string") {
     const draft = { auditSeed: new Secret(hexlify(randomBytes(32))) };
@@ -324,7 +296,7 @@ async function loadDraft(directory: string): Promise<Draft> {
 }
 
 async function saveDraft(directory: string, { auditSeed, sealed, payload, id }: Draft): Promise<void> {
-  await writeJson(join(directory, "draft.json"), { auditSeed: auditSeed.reveal(), ...sealed, payload, id });
+  await writeJson(draftPath(directory), { auditSeed: auditSeed.reveal(), ...sealed, payload, id });
 }
 
 /** Takes the lock file, whose holder may have died. Error: `submit.running`. */
