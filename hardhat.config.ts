@@ -5,7 +5,9 @@ import { configVariable, defineConfig } from "hardhat/config";
 import strictSolc from "./plugins/strict-solc/index.ts";
 import testRuns from "./plugins/test-runs/index.ts";
 import { accountTasks } from "./tasks/account.ts";
+import { alarmTasks } from "./tasks/alarm.ts";
 import { deployTasks } from "./tasks/deploy.ts";
+import { limitTasks } from "./tasks/limit.ts";
 import { providerTasks } from "./tasks/provider.ts";
 import { taskTasks } from "./tasks/task.ts";
 import { walletTasks } from "./tasks/wallet.ts";
@@ -15,7 +17,15 @@ const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 export default defineConfig({
   plugins: [toolbox, strictSolc, testRuns],
-  tasks: [...accountTasks, ...deployTasks, ...providerTasks, ...taskTasks, ...walletTasks],
+  tasks: [
+    ...accountTasks,
+    ...alarmTasks,
+    ...deployTasks,
+    ...limitTasks,
+    ...providerTasks,
+    ...taskTasks,
+    ...walletTasks,
+  ],
   solidity: {
     version: "0.8.37",
     path: require.resolve("solc/soljson.js"),

@@ -20,10 +20,41 @@ export { backUpKeys, restoreKeys } from "./keys/backup.ts";
 export { provePossession } from "./keys/possession.ts";
 export { publishedKeys, publishKey } from "./keys/publish.ts";
 export { findKey, homeDirectory, listKeys, saveKey, type StoredKey } from "./keystore.ts";
+export {
+  type Alarm,
+  type AlarmKind,
+  alarmsOf,
+  type AlarmSettings,
+  DEFAULT_ALARM_SETTINGS,
+  type Watched,
+  type WatchedLease,
+  type WatchedTask,
+} from "./market/alarms.ts";
+export { type AlarmConfig, loadAlarms, openSink, type SinkConfig } from "./market/alarms/config.ts";
+export {
+  type Delivery,
+  Notifier,
+  testSinks,
+  type Undelivered,
+  watchAlarms,
+  type WatchReport,
+} from "./market/alarms/notifier.ts";
+export type { Sink } from "./market/alarms/sink.ts";
+export { verifyWebhook } from "./market/alarms/webhook.ts";
 export { MarketClient } from "./market/client.ts";
 export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
 export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
 export { decodeTaskEvent, TASK_TOPICS, type TaskEvent } from "./market/events.ts";
+export {
+  defaultLimits,
+  type Limits,
+  loadLimits,
+  lowerLimits,
+  type Reservation,
+  saveLimits,
+  SpendingLedger,
+  type Usage,
+} from "./market/limits.ts";
 export {
   Fault,
   faultName,
@@ -46,6 +77,16 @@ export {
 } from "./market/providers.ts";
 export { fits, GPU_CLASSES, NO_RESOURCES, type Resources } from "./market/resources.ts";
 export { fetchResult, type ResultOptions, type TaskResult } from "./market/result.ts";
+export {
+  IDLE_STOP_SECONDS,
+  idleDecision,
+  type IdleDecision,
+  runway,
+  type Runway,
+  type TopUp,
+  topUpPlan,
+  type TopUpRule,
+} from "./market/runway.ts";
 export {
   type Milestone,
   taskStatus,

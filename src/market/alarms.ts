@@ -71,6 +71,7 @@ export interface Watched {
   readonly atSeconds: number;
   /** What the market is paid in. */
   readonly currency: Unit;
+  /** Those that are open, and those that have ended since they were last watched. */
   readonly tasks: readonly WatchedTask[];
   /** A provider's stake [wei]. */
   readonly stake?: {
