@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Delivered, Terms} from "../market/Tasks.sol";
 import {IArbiter} from "./IArbiter.sol";
 import {IDisputes} from "./IDisputes.sol";
+import {IEscrow} from "./IEscrow.sol";
 
 /// @title One named arbiter
 /// @notice An account (a person's, a company's multisig, a court's contract) that decides disputes of whatever tasks
@@ -14,8 +15,8 @@ import {IDisputes} from "./IDisputes.sol";
 /// that stays silent: the market then pays the provider.
 /// @dev Warning: nothing checks what it rules. Owner and provider that name it trust it with the escrow, and the
 /// provider with the collateral too: it can take no more than its fee for itself, and give the rest to either side.
-/// @dev Warning: the ruling time begins with the dispute. One that is not longer than a market's concession window
-/// ({IDisputes.concessionWindow}) leaves it no second to rule there.
+/// @dev A market has bounds of its own for {rulingSeconds} ({ITaskViews.bondOf} shows what comes of it): one that is over
+/// before the provider can no longer concede is longer there.
 interface INamedArbiter is IArbiter {
     error NamedArbiter_ZeroAddress();
     /// @notice The share is more than a task costs [bps].
@@ -33,9 +34,9 @@ interface INamedArbiter is IArbiter {
         uint256 providerBps
     ) external;
 
-    /// @notice By the arbiter: sends all that it earned in `market`, which is also an {IEscrow}, to `to`.
+    /// @notice By the arbiter: sends all that it earned in `market` to `to`.
     /// @return amount [wei]
-    function withdraw(IDisputes market, address to) external returns (uint256 amount);
+    function withdraw(IEscrow market, address to) external returns (uint256 amount);
 
     // ---- Views ----
 

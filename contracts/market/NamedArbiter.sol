@@ -69,9 +69,8 @@ contract NamedArbiter is INamedArbiter {
     // ---- Withdraw ----
 
     /// @inheritdoc INamedArbiter
-    function withdraw(IDisputes market, address to) external override onlyArbiter returns (uint256 amount) {
-        IEscrow ledger = IEscrow(address(market));
-        amount = ledger.balanceOf(address(this));
-        ledger.withdrawTo(to, amount);
+    function withdraw(IEscrow market, address to) external override onlyArbiter returns (uint256 amount) {
+        amount = market.balanceOf(address(this));
+        market.withdrawTo(to, amount);
     }
 }

@@ -62,7 +62,7 @@ contract ProviderRewards is IProviderRewards, ReentrancyGuardTransient {
     mapping(uint256 epoch => mapping(address provider => Share)) private _shares;
     mapping(address provider => Recorded) private _recorded;
 
-    /// @param market_ A {ITaskMarket} with its {IEscrow}.
+    /// @param market_ Whose fees count.
     /// @param epochSeconds_ At least an hour [s].
     /// @param budgetWei_ The most that is handed out for an epoch [wei].
     /// @param capBps_ The most that is handed out, as a share of an epoch's fees [bps].
@@ -70,9 +70,9 @@ contract ProviderRewards is IProviderRewards, ReentrancyGuardTransient {
         if (epochSeconds_ < MIN_EPOCH) revert ProviderRewards_UnfitEpoch(epochSeconds_, MIN_EPOCH);
         if (budgetWei_ == 0) revert ProviderRewards_ZeroAmount();
         if (capBps_ == 0 || capBps_ > BPS) revert ProviderRewards_UnfitCap(capBps_, BPS);
-        market = IEscrow(address(market_));
+        market = market_;
         registry = market_.registry();
-        currency = market.currency();
+        currency = market_.currency();
         epochSeconds = epochSeconds_;
         budgetWei = budgetWei_;
         capBps = capBps_;

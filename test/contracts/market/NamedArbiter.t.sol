@@ -136,7 +136,7 @@ abstract contract NamedArbiterTest is RegistryTest {
         named.rule(disputes(), terms, workHash, delivered, providerBps);
         vm.expectRevert(reason);
         vm.prank(caller);
-        named.withdraw(disputes(), caller);
+        named.withdraw(market, caller);
         assertEq(market.ruledBy(), address(0), "nobody ruled");
         assertEq(market.balanceOf(address(named)), 5, "nothing left");
     }
@@ -147,7 +147,7 @@ abstract contract NamedArbiterTest is RegistryTest {
         fees = uint96(bound(fees, 1, type(uint96).max));
         pay(fees);
         vm.prank(JUDGE);
-        assertEq(named.withdraw(disputes(), TO), fees, "amount");
+        assertEq(named.withdraw(market, TO), fees, "amount");
         assertEq(balanceOf(TO), fees, "receiver");
         assertEq(market.balanceOf(address(named)), 0, "balance in the market");
         assertEq(balanceOf(address(market)), 0, "market");
