@@ -81,6 +81,9 @@ interface IEscrow {
     /// @notice Fees [wei] from settlements of `account` that have not moved to the treasury yet.
     function feesDue(address account) external view returns (uint256);
 
+    /// @notice Fees [wei] from settlements of `account` that have moved to the treasury, in all.
+    function feesPaidOf(address account) external view returns (uint256);
+
     /// @notice Tasks that `account` delivered and was paid for, and the seconds it sold with them; both stop at
     /// their largest value.
     function recordOf(address account) external view returns (uint256 completed, uint256 secondsSold);

@@ -31,7 +31,9 @@ interface IProviderRegistry {
         None,
         Declined,
         Abandoned,
-        Failed
+        Failed,
+        /// A dispute that it lost or conceded.
+        Disputed
     }
 
     /// @notice What a provider offers; all of it is the provider's to change.
@@ -56,6 +58,9 @@ interface IProviderRegistry {
         uint32 declined;
         uint32 abandoned;
         uint32 failed;
+        uint32 disputed;
+        /// Open tasks that it has now, at most its slots.
+        uint16 assigned;
         /// All it has in here [wei], unbonding and locked included.
         uint96 stake;
         /// Locked by live tasks [wei].
@@ -103,6 +108,10 @@ interface IProviderRegistry {
     error ProviderRegistry_InvalidStatus();
     /// @notice The free stake does not suffice [wei].
     error ProviderRegistry_InsufficientFreeStake(address provider, uint256 free, uint256 needed);
+    /// @notice A task needs more than the provider offers.
+    error ProviderRegistry_DoesNotFit(address provider, Resources need, Resources offer);
+    /// @notice The provider has as many open tasks as it has slots.
+    error ProviderRegistry_NoFreeSlot(address provider, uint256 slots);
     error ProviderRegistry_ZeroAmount();
     error ProviderRegistry_NothingUnbonding(address provider);
     error ProviderRegistry_StillUnbonding(address provider, uint40 unbondsAt);
@@ -147,10 +156,19 @@ interface IProviderRegistry {
     /// provider that is {ProviderStatus.Active}.
     function lock(address provider, uint256 amount) external;
 
+    /// @notice As {lock}, for an open task: only for a provider whose offer it fits, and that has a slot free.
+    function assign(address provider, Resources need, uint256 amount) external;
+
     /// @notice Releases `unlocked` [wei] that the calling market had locked, sends `slashed` [wei] of it to that
-    /// market, and counts `counted`. Where nothing is to be released it never fails: for an account that never
+    /// market, frees a slot where it was locked by {assign}, and counts `counted`. Where nothing is to be released it never fails: for an account that never
     /// registered, or from a caller that may not lock, it then does nothing.
-    function release(address provider, uint256 unlocked, uint256 slashed, Record counted) external;
+    function release(
+        address provider,
+        uint256 unlocked,
+        uint256 slashed,
+        Record counted,
+        bool assigned
+    ) external;
 
     /// @notice By the admin: lets `market` lock stake, at once if it is the first, else after
     /// {unbondingPeriod}.
@@ -173,6 +191,12 @@ interface IProviderRegistry {
     function payoutOf(address provider) external view returns (address);
 
     function freeStakeOf(address provider) external view returns (uint256);
+
+    /// @notice The markets that were authorised, also those that may not lock yet, in that order.
+    function markets() external view returns (address[] memory);
+
+    /// @notice Tasks that `account` was paid for, and the seconds it sold with them, in all markets.
+    function recordOf(address account) external view returns (uint256 completed, uint256 secondsSold);
 
     /// @notice Everything about `account`; reverts with {ProviderRegistry_NotRegistered}.
     function providerOf(address account) external view returns (Provider memory);

@@ -54,7 +54,7 @@ library AccountLib {
         }
     }
 
-    /// @notice Books a completed task: `net` [wei] to the balance, `fee` [wei] to the fees due, one task of `sold`
+    /// @notice Books what was sold: `net` [wei] to the balance, `fee` [wei] to the fees due, `tasks` tasks and `sold`
     /// [s] to the record. Reverts where the balance would exceed 96 bits; the record stops at its largest values.
     /// @return account The word after it, with no fees due where they would exceed 80 bits.
     /// @return overflow The fees that did not fit and have to move now [wei].
@@ -62,17 +62,18 @@ library AccountLib {
         Account self,
         uint256 net,
         uint256 fee,
-        uint256 sold
+        uint256 sold,
+        uint256 tasks
     ) internal pure returns (Account account, uint256 overflow) {
         uint256 newBalance;
         uint256 newFees;
         uint256 newCompleted;
         uint256 newSeconds;
         unchecked {
-            // A task's `net` and `fee` have at most 128 bits, its `sold` 32.
+            // A task's `net` and `fee` have at most 128 bits, its `sold` 32, `tasks` is 0 or 1.
             newBalance = self.balance() + net;
             newFees = self.feesDue() + fee;
-            newCompleted = self.completed() + 1;
+            newCompleted = self.completed() + tasks;
             newSeconds = self.secondsSold() + sold;
         }
         if (newFees > MAX_FEES) (newFees, overflow) = (0, newFees);

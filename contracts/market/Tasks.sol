@@ -6,26 +6,34 @@ import {Resources} from "../libraries/Resources.sol";
 /// @notice EIP-712 digest of a task's terms: names the task on this chain and this market, before it is mined.
 type TaskId is bytes32;
 
-/// @notice What is paid, from the lowest bit: `amountWei uint96 | maximumWei uint96 | metered bool`.
-/// @dev Metered: `amountWei` is per second; else it is for the whole. `maximumWei` is where the price of an open
-/// task ends; 0 while there are none.
+/// @notice What is paid and how it is metered, from the lowest bit: `amountWei uint96 | maximumWei uint96 |
+/// metered uint8 | heartbeat uint24 [s] | notice uint24 [s]`.
+/// @dev Metered: `amountWei` is per second; else it is for the whole. An open task's price rises from `amountWei` at
+/// its submission to `maximumWei` at `startBy`; `maximumWei` is 0 where a provider is named. Of a lease: `heartbeat`
+/// is the longest silence that is paid for, `notice` how long its provider goes on after it said that it leaves.
 type Price is uint256;
 
 /// @notice When, how long, of what kind, for which key and with which model, from the lowest bit:
 /// `startBy uint40 [s] | completeBy uint40 [s] | duration uint32 [s] | challengePeriod uint32 [s] | kind uint8 |
-/// keyEpoch uint32 | model uint64`.
-/// @dev `keyEpoch` is the owner's key to which the result is encrypted, 0: the result is public. `model` is the
-/// number of a registered model, 0: none.
+/// keyEpoch uint32 | model uint48 | royaltyBps uint16 | flags uint8`.
+/// @dev `completeBy` is the last second to deliver, of a lease the last second to be ready. Who accepts an open task
+/// or takes one over as its backup has `completeBy - startBy` from then on. `keyEpoch` is the owner's key to which
+/// the result is encrypted, 0: the result is public. `model` is the number of a registered model, 0: none;
+/// `royaltyBps` its share of what is paid. Flags: {SEALED}, {IDLE_STOP}.
 type Conditions is uint256;
 
 /// @notice What stands behind it, from the lowest bit: `collateralWei uint96 | arbiter address`.
 type Assurance is uint256;
 
 /// @notice What the chain keeps of a task, from the lowest bit:
-/// `status uint8 | outcome uint8 | since uint40 [s] | feeBps uint16`; the rest is zero.
-/// @dev `since` is when the status was entered. The bits above are kept for the digest of a delivery that can be
-/// challenged.
+/// `status uint8 | outcome uint8 | since uint40 [s] | feeBps uint16 | flags uint8 | digest uint176`.
+/// @dev `since` is when the status was entered. Flags: {SPONSORED}, {ASSIGNED}, {BACKUP}. `digest` is of a delivery
+/// that can be challenged, see {Tasks.digest}.
 type TaskState is uint256;
+
+/// @notice Who took a task that named somebody else or nobody, from the lowest bit:
+/// `provider address | openedAt uint40 [s] | acceptedAt uint40 [s]`.
+type Assignment is uint256;
 
 /// @notice How a delivery went, from the lowest bit: `outcome uint8 | secondsUsed uint32 [s]`.
 type Report is uint256;
@@ -62,6 +70,13 @@ struct Delivery {
     string result;
 }
 
+/// @notice What a delivery that can be challenged committed to; whoever settles or disputes it passes it again.
+struct Delivered {
+    Report report;
+    bytes32 resultHash;
+    bytes32 evidenceHash;
+}
+
 enum Kind {
     /// Ends with a result.
     Job,
@@ -71,8 +86,13 @@ enum Kind {
 
 enum Status {
     None,
+    /// Paid for; waits for its provider, or for any where it is open.
     Funded,
+    /// Accepted by a provider that cannot read the payload yet.
+    Assigned,
     Active,
+    /// Given up by its first provider; the backup may take it.
+    Standby,
     Delivered,
     Disputed,
     // From here on terminal.
@@ -108,7 +128,20 @@ enum Outcome {
     OwnerCancelled,
     NotAccepted,
     ProviderLate,
-    ProviderAbandoned
+    ProviderAbandoned,
+    KeyWithheld,
+    // Ends of leases: the seconds that were up are paid.
+    OwnerClosed,
+    OwnerIdle,
+    ProviderClosed,
+    ProviderDown,
+    ProviderNotReady,
+    // Ends of disputes.
+    Conceded,
+    RuledForProvider,
+    RuledForOwner,
+    RuledInPart,
+    ArbiterSilent
 }
 
 /// @notice The side at fault.
@@ -118,13 +151,38 @@ enum Fault {
     Provider
 }
 
-using {amountWei, maximumWei, metered} for Price global;
-using {startBy, completeBy, duration, challengePeriod, kind, keyEpoch, model} for Conditions global;
+/// @dev Flag of the conditions: the payload's key is published after somebody has accepted.
+uint256 constant SEALED = 1;
+/// @dev Flag of the conditions: the provider may end a lease that nobody uses.
+uint256 constant IDLE_STOP = 2;
+
+/// @dev Flag of a state: somebody else than the owner paid, and gets back what is not spent.
+uint256 constant SPONSORED = 1;
+/// @dev Flag of a state: the provider is in the assignment, not in the terms.
+uint256 constant ASSIGNED = 2;
+/// @dev Flag of a state: a backup may still take the task.
+uint256 constant BACKUP = 4;
+
+using {amountWei, maximumWei, metered, heartbeat, notice} for Price global;
+using {
+    startBy,
+    completeBy,
+    duration,
+    challengePeriod,
+    kind,
+    keyEpoch,
+    model,
+    royaltyBps,
+    isSealed,
+    stopsIdle
+} for Conditions global;
 using {collateralWei, arbiter} for Assurance global;
-using {status, outcome, since, feeBps, to} for TaskState global;
+using {status, outcome, since, feeBps, has, digestOf, to, with, without, withDigest} for TaskState global;
+using {assignee, openedAt, acceptedAt, takenBy, vacated} for Assignment global;
 using {reportedOutcome, secondsUsed} for Report global;
 using Tasks for Terms global;
 using Tasks for Work global;
+using Tasks for Delivered global;
 
 // ---- Price ----
 
@@ -137,7 +195,15 @@ function maximumWei(Price price) pure returns (uint256) {
 }
 
 function metered(Price price) pure returns (bool) {
-    return Price.unwrap(price) >> 192 != 0;
+    return uint8(Price.unwrap(price) >> 192) != 0;
+}
+
+function heartbeat(Price price) pure returns (uint256) {
+    return uint24(Price.unwrap(price) >> 200);
+}
+
+function notice(Price price) pure returns (uint256) {
+    return uint24(Price.unwrap(price) >> 224);
 }
 
 // ---- Conditions ----
@@ -167,7 +233,19 @@ function keyEpoch(Conditions conditions) pure returns (uint256) {
 }
 
 function model(Conditions conditions) pure returns (uint256) {
-    return uint64(Conditions.unwrap(conditions) >> 184);
+    return uint48(Conditions.unwrap(conditions) >> 184);
+}
+
+function royaltyBps(Conditions conditions) pure returns (uint256) {
+    return uint16(Conditions.unwrap(conditions) >> 232);
+}
+
+function isSealed(Conditions conditions) pure returns (bool) {
+    return (Conditions.unwrap(conditions) >> 248) & SEALED != 0;
+}
+
+function stopsIdle(Conditions conditions) pure returns (bool) {
+    return (Conditions.unwrap(conditions) >> 248) & IDLE_STOP != 0;
 }
 
 // ---- Assurance ----
@@ -178,6 +256,33 @@ function collateralWei(Assurance assurance) pure returns (uint256) {
 
 function arbiter(Assurance assurance) pure returns (address) {
     return address(uint160(Assurance.unwrap(assurance) >> 96));
+}
+
+// ---- Assignment ----
+
+function assignee(Assignment assignment) pure returns (address) {
+    return address(uint160(Assignment.unwrap(assignment)));
+}
+
+function openedAt(Assignment assignment) pure returns (uint256) {
+    return uint40(Assignment.unwrap(assignment) >> 160);
+}
+
+function acceptedAt(Assignment assignment) pure returns (uint256) {
+    return uint40(Assignment.unwrap(assignment) >> 200);
+}
+
+/// @notice The same task, taken by `provider` now.
+function takenBy(Assignment assignment, address provider) view returns (Assignment) {
+    return
+        Assignment.wrap(
+            uint160(provider) | (assignment.openedAt() << 160) | (uint256(uint40(block.timestamp)) << 200)
+        );
+}
+
+/// @notice The same task, with nobody on it.
+function vacated(Assignment assignment) pure returns (Assignment) {
+    return Assignment.wrap(assignment.openedAt() << 160);
 }
 
 // ---- Report ----
@@ -209,40 +314,73 @@ function feeBps(TaskState state) pure returns (uint256) {
     return uint16(TaskState.unwrap(state) >> 56);
 }
 
-/// @notice The state after a transition now: the fee stays, the clock starts anew.
+function has(TaskState state, uint256 flag) pure returns (bool) {
+    return (TaskState.unwrap(state) >> 72) & flag != 0;
+}
+
+/// @notice The state after a transition now: fee and flags stay, the clock starts anew, a digest is dropped.
 function to(TaskState state, Status status_, Outcome outcome_) view returns (TaskState) {
-    return Tasks.newState(status_, outcome_, state.feeBps());
+    return
+        TaskState.wrap(
+            uint256(status_) |
+                (uint256(outcome_) << 8) |
+                (uint256(uint40(block.timestamp)) << 16) |
+                (TaskState.unwrap(state) & (uint256(type(uint24).max) << 56))
+        );
+}
+
+/// @notice The digest of a delivery that can be challenged; 0: there is none.
+function digestOf(TaskState state) pure returns (uint256) {
+    return TaskState.unwrap(state) >> 80;
+}
+
+function with(TaskState state, uint256 flag) pure returns (TaskState) {
+    return TaskState.wrap(TaskState.unwrap(state) | (flag << 72));
+}
+
+function without(TaskState state, uint256 flag) pure returns (TaskState) {
+    return TaskState.wrap(TaskState.unwrap(state) & ~(flag << 72));
+}
+
+/// @dev The state has no digest yet.
+function withDigest(TaskState state, uint256 digest_) pure returns (TaskState) {
+    return TaskState.wrap(TaskState.unwrap(state) | (digest_ << 80));
 }
 
 /// @notice Hashes, prices and the transition table of tasks: nothing else decides about them.
 library Tasks {
     bytes32 internal constant WORK_TYPEHASH = keccak256(
-        "Work(uint256 resources,bytes32 payloadHash,string payload)"
+        "Work(uint256 resources,bytes32 payloadHash,string payload,address backup)"
     );
 
     bytes32 internal constant TASK_TYPEHASH = keccak256(
         "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)"
-        "Work(uint256 resources,bytes32 payloadHash,string payload)"
+        "Work(uint256 resources,bytes32 payloadHash,string payload,address backup)"
     );
 
-    /// @dev The bits of a price that have no meaning yet: `maximumWei`, and all above `metered`.
-    uint256 private constant UNSUPPORTED_PRICE = ~((uint256(1) << 192) | type(uint96).max);
-    /// @dev The bits of the conditions that have no meaning yet: `challengePeriod`, a lease as `kind`, `model`, and
-    /// all above.
-    uint256 private constant UNSUPPORTED_CONDITIONS =
-        ~(uint256(type(uint112).max) | (uint256(type(uint32).max) << 152));
+    /// @dev What makes a task more than the plain one: a job of a named provider that settles at once.
+    uint256 private constant PLAIN_PRICE = (uint256(1) << 192) | type(uint96).max;
+    uint256 private constant PLAIN_CONDITIONS = type(uint112).max | (uint256(type(uint32).max) << 152);
 
-    /// @notice Longest time from submission to `completeBy` [s].
+    /// @notice Longest time from submission to `completeBy`, and longest lease ahead [s].
     uint256 internal constant MAX_TERM = 30 days;
+    /// @notice Longest challenge period [s].
+    uint256 internal constant MAX_CHALLENGE = 14 days;
+    /// @notice Shortest and longest heartbeat of a lease [s].
+    uint256 internal constant MIN_HEARTBEAT = 10;
+    uint256 internal constant MAX_HEARTBEAT = 1 days;
+    /// @notice Longest notice [s].
+    uint256 internal constant MAX_NOTICE = 7 days;
+    /// @notice Highest royalty [bps]: with the highest fee it leaves the provider a tenth.
+    uint256 internal constant MAX_ROYALTY_BPS = 8_000;
     /// @notice Longest reference of a payload or result [bytes].
     uint256 internal constant MAX_REFERENCE = 256;
 
-    /// @notice No provider is named (open tasks are not offered yet).
-    error Tasks_ZeroAddress();
     error Tasks_ZeroAmount();
-    /// @notice A field or a bit that has no meaning yet is set.
+    /// @notice A field does not fit the others, or a bit that has no meaning is set.
     error Tasks_Unsupported(string field);
-    /// @notice The times do not follow now <= startBy, startBy + duration <= completeBy <= now + 30 days [s].
+    /// @notice The times do not follow now <= startBy, startBy + duration <= completeBy <= now + 30 days [s]; of a
+    /// lease startBy <= completeBy, and a duration of at most 30 days.
     error Tasks_InvalidSchedule(uint256 now_, uint256 startBy, uint256 completeBy, uint256 duration);
     error Tasks_ReferenceLength(uint256 length, uint256 maximum);
     error Tasks_ZeroHash();
@@ -251,18 +389,31 @@ library Tasks {
 
     // ---- Hashes (EIP-712) ----
 
-    /// @notice EIP-712 struct hash of the work.
-    function hash(Work calldata work) internal pure returns (bytes32) {
-        return hashWork(work.resources, work.payloadHash, work.payload);
-    }
-
-    /// @dev As {hash}, for who holds the parts: each access to a text within a struct in calldata costs 150 gas.
+    /// @dev EIP-712 struct hash of the work, for who holds the parts: each access to a text within a struct in
+    /// calldata costs 150 gas. `backup` is the zero address where none is named.
     function hashWork(
         Resources resources,
         bytes32 payloadHash,
-        string calldata payload
-    ) internal pure returns (bytes32) {
-        return keccak256(abi.encode(WORK_TYPEHASH, resources, payloadHash, keccak256(bytes(payload))));
+        string calldata payload,
+        address backup
+    ) internal pure returns (bytes32 structHash) {
+        bytes32 typeHash = WORK_TYPEHASH;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            calldatacopy(buffer, payload.offset, payload.length)
+            let payloadTextHash := keccak256(buffer, payload.length)
+            mstore(buffer, typeHash)
+            mstore(add(buffer, 0x20), resources)
+            mstore(add(buffer, 0x40), payloadHash)
+            mstore(add(buffer, 0x60), payloadTextHash)
+            mstore(add(buffer, 0x80), backup)
+            structHash := keccak256(buffer, 0xa0)
+        }
+    }
+
+    /// @notice EIP-712 struct hash of the work.
+    function hash(Work calldata work, address backup) internal pure returns (bytes32) {
+        return hashWork(work.resources, work.payloadHash, work.payload, backup);
     }
 
     /// @notice EIP-712 struct hash of the task of these terms and the work whose hash is `workHash`.
@@ -280,16 +431,24 @@ library Tasks {
         }
     }
 
+    /// @notice What the chain keeps of a delivery that can be challenged: the last 176 bits of the keccak256 of its
+    /// three words, so that no storage word of its own is needed. Two deliveries with one digest cost 2^88 hashes.
+    function digest(Delivered memory delivered) internal pure returns (uint256) {
+        return uint176(uint256(keccak256(abi.encode(delivered))));
+    }
+
     // ---- Validation ----
 
     /// @notice Reverts unless the terms can be submitted now.
     function validate(Terms calldata terms) internal view {
-        if (terms.provider == address(0)) revert Tasks_ZeroAddress();
         Conditions conditions = terms.conditions;
-        if (terms.assurance.arbiter() != address(0)) revert Tasks_Unsupported("arbiter");
-        if (Price.unwrap(terms.price) & UNSUPPORTED_PRICE != 0) revert Tasks_Unsupported("price");
-        if (Conditions.unwrap(conditions) & UNSUPPORTED_CONDITIONS != 0)
-            revert Tasks_Unsupported("conditions");
+        if (
+            (Price.unwrap(terms.price) & ~PLAIN_PRICE) |
+                (Conditions.unwrap(conditions) & ~PLAIN_CONDITIONS) |
+                uint160(terms.assurance.arbiter()) !=
+                0 ||
+            terms.provider == address(0)
+        ) _validateFeatures(terms);
         uint256 length = conditions.duration();
         if (terms.price.amountWei() == 0 || length == 0) revert Tasks_ZeroAmount();
         // A ledger word must be able to take it back.
@@ -297,11 +456,54 @@ library Tasks {
         if (cost > type(uint96).max) revert Tasks_CostTooHigh(cost, type(uint96).max);
         uint256 start = conditions.startBy();
         uint256 latest = conditions.completeBy();
+        uint256 beforehand = conditions.kind() == uint256(Kind.Lease) ? 0 : length;
         unchecked {
             // 40 bits and 32 bits each: no sum overflows.
-            if (start < block.timestamp || start + length > latest || latest > block.timestamp + MAX_TERM) {
+            if (
+                start < block.timestamp ||
+                start + beforehand > latest ||
+                latest > block.timestamp + MAX_TERM ||
+                length > MAX_TERM
+            ) {
                 revert Tasks_InvalidSchedule(block.timestamp, start, latest, length);
             }
+        }
+    }
+
+    /// @dev What a plain task does not have.
+    function _validateFeatures(Terms calldata terms) private pure {
+        (Price price, Conditions conditions) = (terms.price, terms.conditions);
+        bool isLease = conditions.kind() == uint256(Kind.Lease);
+        if (conditions.kind() > uint256(Kind.Lease)) revert Tasks_Unsupported("kind");
+        if (
+            Price.unwrap(price) >> 248 != 0 ||
+            uint8(Price.unwrap(price) >> 192) > 1 ||
+            (isLease && !price.metered())
+        ) revert Tasks_Unsupported("price");
+        if (terms.provider == address(0)) {
+            // Taking many and doing none has to cost something.
+            if (terms.assurance.collateralWei() == 0) revert Tasks_Unsupported("collateral");
+            if (price.maximumWei() < price.amountWei()) revert Tasks_Unsupported("maximumWei");
+        } else {
+            if (price.maximumWei() != 0) revert Tasks_Unsupported("maximumWei");
+            if (conditions.isSealed()) revert Tasks_Unsupported("flags");
+        }
+        if (isLease) {
+            uint256 beat = price.heartbeat();
+            if (beat < MIN_HEARTBEAT || beat > MAX_HEARTBEAT) revert Tasks_Unsupported("heartbeat");
+            if (price.notice() > MAX_NOTICE) revert Tasks_Unsupported("notice");
+            if (conditions.challengePeriod() != 0) revert Tasks_Unsupported("challengePeriod");
+        } else {
+            if (price.heartbeat() | price.notice() != 0) revert Tasks_Unsupported("heartbeat");
+            if (conditions.stopsIdle()) revert Tasks_Unsupported("flags");
+        }
+        if (Conditions.unwrap(conditions) >> 250 != 0) revert Tasks_Unsupported("flags");
+        bool isJudged = terms.assurance.arbiter() != address(0);
+        if (isJudged != (conditions.challengePeriod() != 0)) revert Tasks_Unsupported("arbiter");
+        if (conditions.challengePeriod() > MAX_CHALLENGE) revert Tasks_Unsupported("challengePeriod");
+        uint256 royalty = conditions.royaltyBps();
+        if (royalty > MAX_ROYALTY_BPS || (royalty != 0 && conditions.model() == 0)) {
+            revert Tasks_Unsupported("royaltyBps");
         }
     }
 
@@ -324,18 +526,39 @@ library Tasks {
 
     /// @notice What a task can cost at most [wei]: this is escrowed.
     function maximumCost(Terms calldata terms) internal pure returns (uint256) {
-        uint256 amount = terms.price.amountWei();
+        uint256 amount = terms.price.maximumWei();
+        if (amount == 0) amount = terms.price.amountWei();
         unchecked {
             // 96 bits times 32 bits.
             return terms.price.metered() ? amount * terms.conditions.duration() : amount;
         }
     }
 
-    /// @notice What `secondsUsed` cost [wei], never more than {maximumCost}. A fixed price is due in full for a
-    /// completed task, and in proportion to the seconds, rounded down, where the owner's own input ended it.
+    /// @notice The price of an open task at `time` [s], from its submission at `opened` to `startBy`; rounded down,
+    /// against who accepts it.
+    function priceAt(Terms calldata terms, uint256 opened, uint256 time) internal pure returns (uint256) {
+        uint256 first = terms.price.amountWei();
+        uint256 last = terms.price.maximumWei();
+        uint256 start = terms.conditions.startBy();
+        if (last == 0) return first;
+        if (time >= start) return last;
+        if (time <= opened) return first;
+        unchecked {
+            // 96 bits times 40 bits; opened < time < start.
+            return first + ((last - first) * (time - opened)) / (start - opened);
+        }
+    }
+
+    /// @notice What `used` seconds cost at the price of `amount` [wei], never more than {maximumCost}. A fixed price is
+    /// due in full for a completed task, and in proportion to the seconds, rounded down, where the owner's own input
+    /// ended it.
     /// @dev `used` is at most the duration.
-    function charge(Terms calldata terms, Outcome outcome_, uint256 used) internal pure returns (uint256) {
-        uint256 amount = terms.price.amountWei();
+    function charge(
+        Terms calldata terms,
+        uint256 amount,
+        Outcome outcome_,
+        uint256 used
+    ) internal pure returns (uint256) {
         unchecked {
             // 96 bits times 32 bits; a live task's duration is not 0.
             if (terms.price.metered()) return amount * used;
@@ -367,11 +590,30 @@ library Tasks {
 
     /// @notice The side that an outcome is the fault of.
     function faultOf(Outcome outcome_) internal pure returns (Fault) {
-        if (outcome_ >= Outcome.OwnerExitCode && outcome_ <= Outcome.PayloadMismatch) return Fault.Owner;
-        if (outcome_ == Outcome.KeyRevoked) return Fault.Owner;
-        if (outcome_ >= Outcome.InfrastructureFault && outcome_ != Outcome.OwnerCancelled) {
-            return outcome_ == Outcome.NotAccepted ? Fault.None : Fault.Provider;
-        }
-        return Fault.None;
+        uint256 bit = 1 << uint256(outcome_);
+        if (OWNERS_FAULTS & bit != 0) return Fault.Owner;
+        return PROVIDERS_FAULTS & bit != 0 ? Fault.Provider : Fault.None;
     }
+
+    uint256 private constant OWNERS_FAULTS =
+        (1 << uint256(Outcome.OwnerExitCode)) |
+            (1 << uint256(Outcome.OwnerOutOfMemory)) |
+            (1 << uint256(Outcome.OwnerTimeLimit)) |
+            (1 << uint256(Outcome.OwnerBadInput)) |
+            (1 << uint256(Outcome.PayloadMissing)) |
+            (1 << uint256(Outcome.PayloadUnreadable)) |
+            (1 << uint256(Outcome.PayloadMismatch)) |
+            (1 << uint256(Outcome.KeyRevoked)) |
+            (1 << uint256(Outcome.KeyWithheld)) |
+            (1 << uint256(Outcome.RuledForProvider));
+
+    uint256 private constant PROVIDERS_FAULTS =
+        (1 << uint256(Outcome.InfrastructureFault)) |
+            (1 << uint256(Outcome.ProviderLate)) |
+            (1 << uint256(Outcome.ProviderAbandoned)) |
+            (1 << uint256(Outcome.ProviderClosed)) |
+            (1 << uint256(Outcome.ProviderDown)) |
+            (1 << uint256(Outcome.ProviderNotReady)) |
+            (1 << uint256(Outcome.Conceded)) |
+            (1 << uint256(Outcome.RuledForOwner));
 }

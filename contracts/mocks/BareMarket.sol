@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {Escrow} from "../market/Escrow.sol";
+import {Ledger} from "../market/Ledger.sol";
 import {Delivered, Terms} from "../market/Tasks.sol";
 
 /// @notice The market's ledger without tasks: what an owner pays a provider, and the fee on it, is what is said.
@@ -17,7 +18,7 @@ contract BareMarket is Escrow {
 
     error BareMarket_RulingRefused();
 
-    constructor(IProviderRegistry registry_) Escrow(registry_.currency()) {
+    constructor(IProviderRegistry registry_) Ledger(registry_.currency()) {
         registry = registry_;
     }
 

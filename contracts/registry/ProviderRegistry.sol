@@ -6,6 +6,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
+import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {Currency} from "../libraries/Currency.sol";
 import {Resources} from "../libraries/Resources.sol";
@@ -33,11 +34,13 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         uint96 locked;
         uint40 unbondsAt;
         ProviderStatus status;
+        uint16 assigned;
         // Word 4
         uint96 unbonding;
         uint32 declined;
         uint32 abandoned;
         uint32 failed;
+        uint32 disputed;
         // Word 5 and those that follow
         string metadata;
     }
@@ -62,8 +65,8 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     mapping(address provider => mapping(address market => uint256)) private _lockedBy;
     /// @inheritdoc IProviderRegistry
     mapping(address market => uint40) public override marketEffectiveAt;
-    /// @dev Whether a market was ever authorised.
-    bool private _hasMarket;
+    /// @dev In order of authorisation.
+    address[] private _markets;
 
     constructor(Currency currency_, uint40 unbondingPeriod_, address admin) Ownable(admin) {
         currency_.assertUsable();
@@ -190,17 +193,30 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         if (market == address(0)) revert ProviderRegistry_ZeroAddress("market");
         uint40 known = marketEffectiveAt[market];
         if (known != 0) revert ProviderRegistry_MarketKnown(market, known);
-        uint40 effectiveAt = (block.timestamp + (_hasMarket ? unbondingPeriod : 0)).toUint40();
-        _hasMarket = true;
+        uint40 effectiveAt = (block.timestamp + (_markets.length == 0 ? 0 : unbondingPeriod)).toUint40();
+        _markets.push(market);
         marketEffectiveAt[market] = effectiveAt;
         emit MarketAuthorized(market, effectiveAt);
     }
 
     /// @inheritdoc IProviderRegistry
     function lock(address account, uint256 amount) external override {
+        _lock(account, amount);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function assign(address account, Resources need, uint256 amount) external override {
+        StoredProvider storage provider = _lock(account, amount);
+        if (!need.fits(provider.shape)) revert ProviderRegistry_DoesNotFit(account, need, provider.shape);
+        uint16 slots = provider.slots;
+        if (provider.assigned >= slots) revert ProviderRegistry_NoFreeSlot(account, slots);
+        ++provider.assigned;
+    }
+
+    function _lock(address account, uint256 amount) private returns (StoredProvider storage provider) {
         // Check
         if (!_isMarket(msg.sender)) revert ProviderRegistry_NotAMarket(msg.sender);
-        StoredProvider storage provider = _registered(account);
+        provider = _registered(account);
         if (provider.status != ProviderStatus.Active) revert ProviderRegistry_NotActive(account);
         uint256 free = _free(provider);
         if (amount > free) revert ProviderRegistry_InsufficientFreeStake(account, free, amount);
@@ -215,7 +231,8 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         address account,
         uint256 unlocked,
         uint256 slashed,
-        Record counted
+        Record counted,
+        bool assigned
     ) external override nonReentrant {
         // Check: a market that may not lock has nothing to release, and what it says of a provider does not count;
         // but it must not fail, or its owners' money would wait with it.
@@ -230,10 +247,12 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         if (counted == Record.Declined) ++provider.declined;
         else if (counted == Record.Abandoned) ++provider.abandoned;
         else if (counted == Record.Failed) ++provider.failed;
+        else if (counted == Record.Disputed) ++provider.disputed;
         if (counted != Record.None) emit ProviderRecorded(account, msg.sender, counted);
         if (unlocked == 0) return;
         _lockedBy[account][msg.sender] = lockedHere - unlocked;
         provider.locked -= unlocked.toUint96();
+        if (assigned) --provider.assigned;
         emit StakeUnlocked(account, msg.sender, unlocked);
         if (slashed == 0) return;
         provider.bonded -= slashed.toUint96();
@@ -262,6 +281,23 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
     /// @inheritdoc IProviderRegistry
     function freeStakeOf(address account) external view override returns (uint256) {
         return _free(_providers[account]);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function markets() external view override returns (address[] memory) {
+        return _markets;
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function recordOf(
+        address account
+    ) external view override returns (uint256 completed, uint256 secondsSold) {
+        for (uint256 i = 0; i < _markets.length; ++i) {
+            if (!_isMarket(_markets[i])) continue;
+            (uint256 tasks, uint256 sold) = IEscrow(_markets[i]).recordOf(account);
+            completed += tasks;
+            secondsSold += sold;
+        }
     }
 
     /// @inheritdoc IProviderRegistry
@@ -337,6 +373,8 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
                 declined: provider.declined,
                 abandoned: provider.abandoned,
                 failed: provider.failed,
+                disputed: provider.disputed,
+                assigned: provider.assigned,
                 stake: provider.bonded + provider.unbonding,
                 locked: provider.locked,
                 unbonding: provider.unbonding,

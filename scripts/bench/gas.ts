@@ -32,7 +32,12 @@ import {
   type Work,
   workHash as workHashOf,
 } from "../../src/market/terms.ts";
-import { MockERC20__factory, ProviderRegistry__factory, TaskMarket__factory } from "../../types/index.ts";
+import {
+  MockERC20__factory,
+  ProviderRegistry__factory,
+  TaskMarket__factory,
+  TaskMarketExtension__factory,
+} from "../../types/index.ts";
 
 /** A figure and what it consists of [gas]. */
 export interface Figure {
@@ -136,7 +141,15 @@ async function openMarket(
   const erc20 = token ? await new MockERC20__factory(admin).deploy() : undefined;
   const currency = erc20 === undefined ? ZeroAddress : await erc20.getAddress();
   const registry = await new ProviderRegistry__factory(admin).deploy(currency, 45 * 86_400, admin);
-  const market = await new TaskMarket__factory(admin).deploy(currency, registry, 600, admin, treasury, 250);
+  const settings = {
+    currency,
+    registry,
+    models: ZeroAddress,
+    ...{ declineWindow: 600, keyWindow: 600, takeOverWindow: 3_600, concessionWindow: 3_600 },
+    ...{ admin, treasury, feeBps: 250 },
+  };
+  const extension = await new TaskMarketExtension__factory(admin).deploy(settings);
+  const market = await new TaskMarket__factory(admin).deploy(settings, extension);
   await registry.authorizeMarket(market);
   const offer = { shape: 0, rateWei: 1, slots: 1, metadata: "" };
   await registry.connect(provider).register(hotKey, provider, offer);

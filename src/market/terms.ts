@@ -1,4 +1,4 @@
-import { type TypedDataDomain, TypedDataEncoder } from "ethers";
+import { type TypedDataDomain, TypedDataEncoder, ZeroAddress } from "ethers";
 
 import { NeuraError } from "../errors.ts";
 import { Kind, Outcome, outcomeOf } from "./outcome.ts";
@@ -96,6 +96,7 @@ const WORK_TYPE = {
     { name: "resources", type: "uint256" },
     { name: "payloadHash", type: "bytes32" },
     { name: "payload", type: "string" },
+    { name: "backup", type: "address" },
   ],
 };
 
@@ -178,14 +179,14 @@ export function decodeSubmitted(args: TaskSubmittedArgs): Task {
 
 /** The EIP-712 struct hash of the work, 32 bytes as hex: what every call after submission passes. */
 export function workHash(work: Work): string {
-  return TypedDataEncoder.hashStruct("Work", WORK_TYPE, encodeWork(work));
+  return TypedDataEncoder.hashStruct("Work", WORK_TYPE, { ...encodeWork(work), backup: ZeroAddress });
 }
 
 /** The id of a task: the EIP-712 digest of its terms, 32 bytes as hex. Known before anything is sent. */
 export function taskId(domain: MarketDomain, terms: Terms, work: Work): string {
   return TypedDataEncoder.hash(typedDataDomain(domain), TASK_TYPES, {
     ...encodeTerms(terms),
-    work: encodeWork(work),
+    work: { ...encodeWork(work), backup: ZeroAddress },
   });
 }
 
