@@ -9,6 +9,7 @@ import { Readable } from "node:stream";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isNeuraError } from "../../errors.ts";
+import { webStream } from "../../web-stream.ts";
 import type { Service } from "../applications/application.ts";
 
 /** The application's end. */
@@ -46,13 +47,14 @@ async function answer(
   const gone = new AbortController();
   stream.once("close", () => gone.abort(new Error("Nobody waits for the answer any more.")));
   const { ":method": method = "GET", ":path": path = "/" } = headers;
+  // The stream's other direction stays open for the answer when this one has been read.
   const hasBody = method !== "GET" && method !== "HEAD";
   const response = await respond(service, () => {
     return new Request(`http://service${path}`, {
       method,
       headers: passedHeaders(headers),
       signal: gone.signal,
-      ...(hasBody ? { body: bodyOf(stream), duplex: "half" } : {}),
+      ...(hasBody ? { body: webStream(stream.iterator({ destroyOnReturn: false })), duplex: "half" } : {}),
     });
   });
   if (stream.destroyed) return;
@@ -69,16 +71,4 @@ async function respond(service: Service, request: () => Request): Promise<Respon
     console.error(error);
     return Response.json({ error: "The application failed." }, { status: 500 });
   }
-}
-
-/** The stream as it is read, which leaves its other direction open. */
-function bodyOf(stream: ServerHttp2Stream): ReadableStream<Uint8Array> {
-  const pieces: AsyncIterator<Buffer> = stream.iterator({ destroyOnReturn: false });
-  return new ReadableStream({
-    async pull(controller) {
-      const piece = await pieces.next();
-      if (piece.done) controller.close();
-      else controller.enqueue(piece.value);
-    },
-  });
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import http from "node:http";
 import http2 from "node:http2";
-import type { ClientHttp2Session } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { unlessAborted } from "../../abort.ts";
@@ -10,7 +10,7 @@ import type { ServiceHealth } from "./runner.ts";
 
 /** How long the application may take to show that it lives, before it is not taken for well [ms]. */
 const PING_LIMIT = 10_000;
-const UNHURT = http2.constants.NGHTTP2_NO_ERROR;
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = http2.constants;
 
 /**
  * A service as the node sees it: HTTP on a Unix socket in the task's folder, which stays whatever becomes of the
@@ -56,7 +56,7 @@ export class ServiceFront {
   /** The application has ended. */
   detach(): void {
     this.isReady = false;
-    this.#session?.destroy();
+    this.#session?.destroy(undefined, NGHTTP2_CANCEL);
     this.#session = undefined;
     this.#ping = undefined;
   }
@@ -89,16 +89,24 @@ export class ServiceFront {
   }
 
   #passOn(request: http.IncomingMessage, response: http.ServerResponse): void {
-    const session = this.isReady ? this.#session : undefined;
-    if (!session || session.closed) {
+    for (const each of [request, response]) each.on("error", () => undefined);
+    let stream: ClientHttp2Stream | undefined;
+    try {
+      const { method, url, headers } = request;
+      if (this.isReady)
+        stream = this.#session?.request({ ...passedHeaders(headers), ":method": method, ":path": url });
+    } catch {
+      // The application is about to end, or the request is none that could be passed on.
+    }
+    if (!stream) {
       refuse(response, 503, "The service is not ready.");
       return;
     }
-    const stream = session.request({
-      ...passedHeaders(request.headers),
-      ":method": request.method,
-      ":path": request.url,
-    });
+    this.#answer(stream, response);
+    request.pipe(stream);
+  }
+
+  #answer(stream: ClientHttp2Stream, response: http.ServerResponse): void {
     // What comes of an error is seen when it closes.
     stream.on("error", () => undefined);
     stream.once("response", (headers) => {
@@ -107,19 +115,18 @@ export class ServiceFront {
         stream.pipe(response, { end: false });
       } catch {
         // No HTTP that one could pass on.
-        stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR);
+        stream.close(NGHTTP2_PROTOCOL_ERROR);
       }
     });
     stream.once("close", () => {
       // Its end alone does not tell an answer from what a killed process left of one.
       if (!response.headersSent) refuse(response, 502, "The application gave no answer.");
-      else if (stream.rstCode === UNHURT && !session.destroyed) response.end();
+      else if (stream.rstCode === NGHTTP2_NO_ERROR) response.end();
       else response.destroy();
     });
     response.once("close", () => {
-      if (!stream.closed) stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (!stream.closed) stream.close(NGHTTP2_CANCEL);
     });
-    request.pipe(stream);
   }
 }
 

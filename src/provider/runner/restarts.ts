@@ -1,13 +1,15 @@
-/** How often something that ended may be started again, and how soon. */
+/** How often a service that ended may be started again, and how soon. */
 export interface RestartPolicy {
   /** At most so many times within the window. */
   readonly most: number;
   readonly windowSeconds: number;
   /** Before the first one; twice as long before each further one within the window [ms]. */
   readonly backoffMs: number;
+  /** What lives but has shown nothing of that for so long has ended too [ms]. */
+  readonly hangMs: number;
 }
 
-export const RESTARTS: RestartPolicy = { most: 5, windowSeconds: 600, backoffMs: 250 };
+export const RESTARTS: RestartPolicy = { most: 5, windowSeconds: 600, backoffMs: 250, hangMs: 30_000 };
 
 /** Counts restarts by their policy. */
 export class Restarts {

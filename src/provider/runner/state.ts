@@ -47,6 +47,10 @@ export class StateFolder<F> {
     this.path = path;
   }
 
+  async make(): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+  }
+
   async read<N extends keyof F & string>(name: N): Promise<F[N] | undefined> {
     try {
       // The one place where these files are decoded; only this module writes them, and no run can reach them.

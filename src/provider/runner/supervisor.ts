@@ -30,9 +30,8 @@ import type { Order } from "./state.ts";
 const GRACE = 2000;
 /** How long it may take until it says that it is running [ms]. */
 const START_LIMIT = 60_000;
-/** Between two looks whether a service's application lives, and how long it may show nothing of that [ms]. */
-const PULSE_INTERVAL = 2000;
-const PULSE_LIMIT = 30_000;
+/** Between two looks whether a service's application lives [ms]. */
+const PULSE_INTERVAL = 1000;
 /** Between two looks at the processes, and once they have taken half of their memory [ms]. */
 const WATCH_INTERVAL = 100;
 const CLOSE_WATCH_INTERVAL = 20;
@@ -308,7 +307,7 @@ class Supervision {
   /** An application that lives but does nothing is no better than one that has ended. */
   async #watchPulse(): Promise<number> {
     if (this.#isRunning)
-      await this.#front?.ping(PULSE_LIMIT).catch(() => this.#kill("The application hangs."));
+      await this.#front?.ping(this.#order.restarts.hangMs).catch(() => this.#kill("The application hangs."));
     return PULSE_INTERVAL;
   }
 

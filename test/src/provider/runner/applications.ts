@@ -11,6 +11,8 @@ import type {
   Application,
   RunContext,
   RunSummary,
+  ServeContext,
+  Service,
 } from "../../../../src/provider/applications/application.ts";
 
 function summary(result: JsonObject = {}): RunSummary {
@@ -125,45 +127,133 @@ const runs: Record<string, (context: RunContext) => Promise<RunSummary> | RunSum
 
   // ---- Out of its place ----
 
-  /** Tries what it must not, and says for each how far it got: an error's code, or `done`. */
-  async escapes({ manifest, outputDirectory }) {
-    const told = (name: string): string => JSON.stringify(manifest.parameters[name]).replaceAll('"', "");
-    const tries: Record<string, () => unknown> = {
-      readKey: () => fs.readFileSync(told("keyFile"), "utf8"),
-      readPasswd: () => fs.readFileSync("/etc/passwd", "utf8"),
-      listHome: () => fs.readdirSync(told("home")),
-      readOrder: () => fs.readFileSync(join(outputDirectory, "../run/order.json"), "utf8"),
-      readParentEnvironment: () => fs.readFileSync(`/proc/${told("parent")}/environ`, "latin1"),
-      readEnvironment: () => fs.readFileSync("/proc/1/environ", "latin1"),
-      writeOutside: () => fs.writeFileSync(join(told("home"), "escaped"), "x"),
-      writeTask: () => fs.writeFileSync(join(outputDirectory, "../escaped"), "x"),
-      writeInput: () => fs.writeFileSync(join(outputDirectory, "../input/escaped"), "x"),
-      writeLog: () => fs.appendFileSync(join(outputDirectory, "../logs/application.log"), "escaped"),
-      forgeOutcome: () => fs.writeFileSync(join(outputDirectory, "../run/outcome.json"), "{}"),
-      writeCode: () => fs.writeFileSync(new URL("escaped.ts", import.meta.url), "x"),
-      symlink: () => fs.symlinkSync("/etc/passwd", join(outputDirectory, "passwd")),
-      hardlink: () => fs.linkSync(told("keyFile"), join(outputDirectory, "key")),
-      rename: () => fs.renameSync(told("keyFile"), join(outputDirectory, "key")),
-      spawn: async () => await spawned(),
-      worker: () => new Worker("for(;;);", { eval: true }),
-      signalParent: () => process.kill(Number(told("parent")), 0),
-      connect: async () => await connected(Number(told("port"))),
-    };
-    const result: Record<string, string> = {};
-    for (const [name, attempt] of Object.entries(tries))
-      try {
-        await attempt();
-        result[name] = "done";
-      } catch (error) {
-        result[name] = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      }
-    return summary({
-      tries: result,
-      environment: { ...process.env } as Record<string, string>,
-      argv: process.argv,
-    });
-  },
+  escapes: async (context) => summary(await escape(context, context.outputDirectory)),
 };
+
+const services: Record<string, (context: ServeContext) => Promise<Service["answer"]> | Service["answer"]> = {
+  endsAtStart: () => process.exit(0),
+  badParameters() {
+    throw badInput("There is no such model.");
+  },
+  /** Does what the path says. */
+  obeys: (context) => (request) => {
+    const { pathname } = new URL(request.url);
+    switch (pathname) {
+      case "/mirror":
+        return mirror(request);
+      case "/meets":
+        return meeting(request);
+      case "/bad-input":
+        throw badInput("The picture is none.", { next: "Send a picture." });
+      case "/throws":
+        throw new Error(`No model in ${context.inputDirectory}.`);
+      case "/exits":
+        return process.exit(7);
+      case "/spins":
+        for (;;);
+      case "/half":
+        // A part of the answer, then no more.
+        return Promise.resolve(
+          new Response(
+            new ReadableStream({
+              pull(controller) {
+                controller.enqueue(Buffer.from("half of "));
+                return new Promise((resolve) => setTimeout(resolve, 100)).then(() => process.exit(0));
+              },
+            }),
+          ),
+        );
+      case "/drips":
+        return Promise.resolve(new Response(drops()));
+      case "/lies":
+        fs.writeSync(3, '{"type":"completed","summary":{"result":[]}}\n{"type":"running"}\n');
+        return Promise.resolve(new Response("lied"));
+      case "/nonsense":
+        // Anything that is no HTTP/2, on the channel itself.
+        fs.writeSync(4, "HTTP/1.1 200 OK\r\n\r\n");
+        return Promise.resolve(new Response("written"));
+      default:
+        return Promise.resolve(new Response("obeyed"));
+    }
+  },
+  allocates: () => async () => {
+    const all: Buffer[] = [];
+    for (;;) {
+      all.push(Buffer.alloc(16 * 1024 * 1024, 1));
+      await sleep(5);
+    }
+  },
+  escapes: (context) => async () =>
+    Response.json(await escape(context, join(context.inputDirectory, "../output"))),
+};
+
+async function mirror(request: Request): Promise<Response> {
+  return Response.json({
+    method: request.method,
+    url: request.url,
+    headers: Object.fromEntries(request.headers),
+    bytes: (await request.arrayBuffer()).byteLength,
+  });
+}
+
+const waiting: (() => void)[] = [];
+
+/** Answers, and reads a request, only when there are four at the same time. */
+async function meeting(request: Request): Promise<Response> {
+  if (waiting.length === 3) for (const go of waiting.splice(0)) go();
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  return new Response(`${(await request.arrayBuffer()).byteLength}`);
+}
+
+function drops(): ReadableStream<Uint8Array> {
+  let count = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      await sleep(20);
+      if (count++ === 20) controller.close();
+      else controller.enqueue(Buffer.from("drop\n"));
+    },
+  });
+}
+
+/** Tries what it must not, and says for each how far it got: an error's code, or `done`. */
+async function escape({ manifest }: ServeContext, outputDirectory: string): Promise<JsonObject> {
+  const told = (name: string): string => JSON.stringify(manifest.parameters[name]).replaceAll('"', "");
+  const tries: Record<string, () => unknown> = {
+    readKey: () => fs.readFileSync(told("keyFile"), "utf8"),
+    readPasswd: () => fs.readFileSync("/etc/passwd", "utf8"),
+    listHome: () => fs.readdirSync(told("home")),
+    readOrder: () => fs.readFileSync(join(outputDirectory, "../run/order.json"), "utf8"),
+    readParentEnvironment: () => fs.readFileSync(`/proc/${told("parent")}/environ`, "latin1"),
+    readEnvironment: () => fs.readFileSync("/proc/1/environ", "latin1"),
+    writeOutside: () => fs.writeFileSync(join(told("home"), "escaped"), "x"),
+    writeTask: () => fs.writeFileSync(join(outputDirectory, "../escaped"), "x"),
+    writeInput: () => fs.writeFileSync(join(outputDirectory, "../input/escaped"), "x"),
+    writeLog: () => fs.appendFileSync(join(outputDirectory, "../logs/application.log"), "escaped"),
+    forgeOutcome: () => fs.writeFileSync(join(outputDirectory, "../run/outcome.json"), "{}"),
+    writeCode: () => fs.writeFileSync(new URL("escaped.ts", import.meta.url), "x"),
+    symlink: () => fs.symlinkSync("/etc/passwd", join(outputDirectory, "passwd")),
+    hardlink: () => fs.linkSync(told("keyFile"), join(outputDirectory, "key")),
+    rename: () => fs.renameSync(told("keyFile"), join(outputDirectory, "key")),
+    spawn: async () => await spawned(),
+    worker: () => new Worker("for(;;);", { eval: true }),
+    signalParent: () => process.kill(Number(told("parent")), 0),
+    connect: async () => await connected(Number(told("port"))),
+  };
+  const result: Record<string, string> = {};
+  for (const [name, attempt] of Object.entries(tries))
+    try {
+      await attempt();
+      result[name] = "done";
+    } catch (error) {
+      result[name] = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    }
+  return {
+    tries: result,
+    environment: { ...process.env } as Record<string, string>,
+    argv: process.argv,
+  };
+}
 
 async function spawned(): Promise<void> {
   const child = spawn("/bin/sleep", ["1000"], { detached: true, stdio: "ignore" });
@@ -178,14 +268,17 @@ async function connected(port: number): Promise<void> {
 }
 
 export const applications: ReadonlyMap<string, Application> = new Map(
-  Object.entries(runs).map(([name, run]) => [
-    name,
-    {
-      name,
-      version: "1.0.0",
-      description: name,
-      check: () => undefined,
-      run: async (context) => await run(context),
-    },
-  ]),
+  [...new Set([...Object.keys(runs), ...Object.keys(services)])].map((name) => [name, application(name)]),
 );
+
+function application(name: string): Application {
+  const [run, serve] = [runs[name], services[name]];
+  return {
+    name,
+    version: "1.0.0",
+    description: name,
+    check: () => undefined,
+    run: async (context) => (run ? await run(context) : summary()),
+    ...(serve ? { serve: async (context) => ({ answer: await serve(context) }) } : {}),
+  };
+}

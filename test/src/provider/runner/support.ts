@@ -1,19 +1,30 @@
 import { expect } from "chai";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JsonObject, Limits, Manifest } from "../../../../src/manifest.ts";
+import type { JsonObject, Limits, Manifest, ServiceSettings } from "../../../../src/manifest.ts";
 import { openProcessRunner } from "../../../../src/provider/runner/process-runner.ts";
+import { tree } from "../../../../src/provider/runner/processes.ts";
 import { RESTARTS } from "../../../../src/provider/runner/restarts.ts";
-import type { Runner, RunHandle, RunJob, RunOutcome } from "../../../../src/provider/runner/runner.ts";
+import type { RestartPolicy } from "../../../../src/provider/runner/restarts.ts";
+import type {
+  Runner,
+  RunHandle,
+  RunJob,
+  RunOutcome,
+  ServiceHealth,
+} from "../../../../src/provider/runner/runner.ts";
 import { moduleUrl, spawnModule } from "../../../../src/process.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
 import type { SandboxName } from "../../../../src/provider/runner/sandbox.ts";
 
 export const APPLICATIONS = new URL("./applications.ts", import.meta.url);
 
+const SERVICE: ServiceSettings = { maxRequestMiB: 1, timeoutSeconds: 30, concurrency: 4, idleStopSeconds: 0 };
 const LIMITS: Limits = { seconds: 30, ramMiB: 512, outputMiB: 8 };
 
 /** One folder for all of a test's tasks; at its end nothing of them may be left running. */
@@ -37,7 +48,16 @@ export class Workshop {
 
   async job(
     application: string,
-    { parameters = {}, limits = {} }: { parameters?: JsonObject; limits?: Partial<Limits> } = {},
+    {
+      parameters = {},
+      limits = {},
+      service,
+    }: {
+      parameters?: JsonObject;
+      limits?: Partial<Limits>;
+      /** Makes it a service. */
+      service?: Partial<ServiceSettings>;
+    } = {},
   ): Promise<RunJob> {
     const directory = await mkdtemp(join(this.path, "task-"));
     await mkdir(join(directory, "input"));
@@ -48,17 +68,61 @@ export class Workshop {
       inputs: [],
       parameters,
       limits: all,
+      ...(service ? { service: { ...SERVICE, ...service } } : {}),
     };
     return { directory, manifest, limits: all };
   }
 }
 
 /** A runner with the test's applications; with the machine's best sandbox unless one is named. */
-export async function testRunner(sandbox?: SandboxName): Promise<Runner> {
+export async function testRunner(
+  sandbox?: SandboxName,
+  restarts: Partial<RestartPolicy> = {},
+): Promise<Runner> {
   return await openProcessRunner({
     applications: APPLICATIONS,
+    restarts: { ...RESTARTS, ...restarts },
     ...(sandbox === undefined ? {} : { sandboxes: [sandbox] }),
   });
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string | undefined;
+  readonly text: string;
+}
+
+/** Asks a run's service as the node does. Rejects where the answer is not whole. */
+export async function ask(
+  handle: RunHandle,
+  path: string,
+  { method = "POST", body = "" }: { method?: string; body?: string | Buffer } = {},
+): Promise<Answer> {
+  const socket = await handle.connect();
+  const request = http.request({ method, path, createConnection: () => socket });
+  request.setHeader("content-type", "text/plain");
+  const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    request.once("response", resolve).once("error", reject).end(body);
+  });
+  const { statusCode = 0, headers } = answer;
+  return { status: statusCode, type: headers["content-type"], text: await text(answer) };
+}
+
+/** Waits until a service answers; says how often it was started again. */
+export async function up(handle: RunHandle): Promise<number> {
+  let restarts = -1;
+  await until(async () => {
+    const health = await ask(handle, "/health", { method: "GET" }).catch(() => undefined);
+    if (health?.status === 200) restarts = (JSON.parse(health.text) as ServiceHealth).restarts;
+    return restarts >= 0;
+  });
+  return restarts;
+}
+
+/** Kills the processes of a service's application, not its supervisor. */
+export async function killApplication(directory: string, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  const leader = await new RunState(directory).read("application.json");
+  for (const pid of await tree([leader!.pid])) process.kill(pid, signal);
 }
 
 export async function outcomeOf(runner: Runner, job: RunJob): Promise<RunOutcome> {
