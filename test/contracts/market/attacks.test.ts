@@ -1,16 +1,8 @@
 import { expect } from "chai";
 
 import { booksOf, expectMoves, expectRefusal, useMarket } from "./books.ts";
-import {
-  COLLATERAL_WEI,
-  COST_WEI,
-  DECLINE_WINDOW,
-  deployMarket,
-  FEE_BPS,
-  METERED,
-  PRICE_WEI,
-  STAKE_WEI,
-} from "./fixture.ts";
+import { deployTaskMarket } from "./deploy.ts";
+import { COLLATERAL_WEI, COST_WEI, deployMarket, FEE_BPS, METERED, PRICE_WEI, STAKE_WEI } from "./fixture.ts";
 import type { Fixture, TaskOptions } from "./fixture.ts";
 
 // Cases of the catalogue of attacks that need whole flows. Re-entrance (A01, A02, A04) is in
@@ -199,14 +191,7 @@ describe("TaskMarket under attack", () => {
     const fixture = use();
     const { ethers, market, registry, parties, deliveryOf } = fixture;
     const task = await submit(fixture, "here");
-    const other = await ethers.deployContract("TaskMarket", [
-      ethers.ZeroAddress,
-      await registry.getAddress(),
-      DECLINE_WINDOW,
-      parties.admin.address,
-      parties.treasury.address,
-      FEE_BPS,
-    ]);
+    const { market: other } = await deployTaskMarket(ethers, { registry });
     const idThere = await other.idOf(task.terms, task.workHash);
     expect(idThere).not.to.equal(task.id);
     const asProvider = other.connect(parties.provider);

@@ -39,14 +39,14 @@ export async function booksOf(fixture: Fixture, others: Accounts = {}): Promise<
     books[`ledger.${name}`] = await ask(market.interface.encodeFunctionData("balanceOf", [address]));
     books[`fees.${name}`] = await ask(market.interface.encodeFunctionData("feesDue", [address]));
   }
-  const { stake, locked, unbonding, declined, abandoned, failed } = await registry.providerOf(
-    parties.provider.address,
-  );
+  const { stake, locked, unbonding, declined, abandoned, failed, disputed, assigned } =
+    await registry.providerOf(parties.provider.address);
   const [completed, secondsSold] = await market.recordOf(parties.provider.address);
   const { limitWei, expiresAt } = await market.delegationOf(parties.owner.address, parties.delegate.address);
   return {
     ...books,
-    ...{ stake, locked, unbonding, declined, abandoned, failed, completed, secondsSold },
+    ...{ stake, locked, unbonding, declined, abandoned, failed, disputed, assigned },
+    ...{ completed, secondsSold },
     ...{ delegateLimit: limitWei, delegateExpiresAt: expiresAt },
   };
 }

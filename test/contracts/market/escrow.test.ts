@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { booksOf, expectMoves, expectRefusal, useMarket } from "./books.ts";
+import { deployTaskMarket } from "./deploy.ts";
 import { COST_WEI, DAY, deployMarket, FEE_BPS, PRICE_WEI } from "./fixture.ts";
 import type { Fixture, MarketOptions } from "./fixture.ts";
 
@@ -357,14 +358,7 @@ describe("Escrow in the native coin: how it comes and goes", () => {
   it("RevertWhen stake is withdrawn into a market, authorised or not: it would be nobody's", async () => {
     const fixture = use();
     const { ethers, market, registry, networkHelpers, parties } = fixture;
-    const foreign = await ethers.deployContract("TaskMarket", [
-      ethers.ZeroAddress,
-      await registry.getAddress(),
-      0n,
-      parties.admin.address,
-      parties.treasury.address,
-      0n,
-    ]);
+    const { market: foreign } = await deployTaskMarket(ethers, { registry });
     const asProvider = registry.connect(parties.provider);
     await asProvider.unstake(AMOUNT_WEI);
     await networkHelpers.time.increase(45n * DAY);
@@ -410,14 +404,7 @@ describe("Escrow in a token: how it comes and goes", () => {
     const currency = await token.getAddress();
     const admin = parties.admin.address;
     const registry = await ethers.deployContract("ProviderRegistry", [currency, 45n * DAY, admin]);
-    const market = await ethers.deployContract("TaskMarket", [
-      currency,
-      await registry.getAddress(),
-      0n,
-      admin,
-      parties.treasury.address,
-      0n,
-    ]);
+    const { market } = await deployTaskMarket(ethers, { registry, currency });
     await token.mint(parties.owner.address, 10_000n);
     await token.connect(parties.owner).approve(await market.getAddress(), 10_000n);
     await expect(market.connect(parties.owner).deposit(10_000n))

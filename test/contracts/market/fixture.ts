@@ -1,4 +1,7 @@
+import { ZeroAddress } from "ethers";
 import { network } from "hardhat";
+
+import { deployTaskMarket, WINDOWS } from "./deploy.ts";
 
 /** The market with its registry on a fresh simulated chain, four parties with money, and short terms. */
 export const PRICE_WEI = 10n ** 15n;
@@ -7,33 +10,55 @@ export const COST_WEI = PRICE_WEI * DURATION;
 export const COLLATERAL_WEI = 7n * 10n ** 17n + 3n;
 export const STAKE_WEI = 10n ** 18n;
 export const FEE_BPS = 250n;
-export const DECLINE_WINDOW = 120n;
+export const DECLINE_WINDOW = WINDOWS.declineWindow;
 export const DAY = 86_400n;
 
 export const METERED = 1n << 192n;
 
+/** What the fields of the packed words that stand for a feature are called; see `Tasks.sol`. */
+export const Flag = { Sealed: 1n, IdleStop: 2n } as const;
+
 export interface TaskOptions {
   owner?: string;
+  /** The zero address: the task is open. */
   provider?: string;
+  /** With {@link METERED} if it is per second. */
   price?: bigint;
+  /** The price at `startBy` of an open task [wei]. */
+  maximum?: bigint;
   startBy?: bigint;
   completeBy?: bigint;
   duration?: bigint;
   collateral?: bigint;
   salt?: string;
+  /** Who may take the task over. */
+  backup?: string;
+  /** [s] */
+  challengePeriod?: bigint;
+  arbiter?: string;
+  /** Of a lease, which this makes it [s]. */
+  heartbeat?: bigint;
+  /** [s] */
+  notice?: bigint;
+  flags?: bigint;
+  model?: bigint;
+  royaltyBps?: bigint;
+  resources?: bigint;
 }
 
 /** Tokens that can be the currency, well-behaved and hostile. */
 export type TokenName = "MockERC20" | "HookERC20" | "FeeERC20" | "OddERC20" | "BlocklistERC20" | "LyingERC20";
 
 export interface MarketOptions {
+  /** A registry of models. */
+  models?: string;
   /** The token that is the currency; without it, it is the native coin. */
   token?: TokenName;
   feeBps?: bigint;
 }
 
 /** Deploys everything on a chain where gas is free, so that wallets change by payments alone. */
-export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = {}) {
+export async function deployMarket({ token, feeBps = FEE_BPS, models = ZeroAddress }: MarketOptions = {}) {
   const connection = await network.create({
     override: { gasPrice: 0n, initialBaseFeePerGas: 0n },
   });
@@ -49,14 +74,13 @@ export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = 
   /** What has to be sent along with a call that takes `amountWei`. */
   const valueOf = (amountWei: bigint) => (erc20 === undefined ? amountWei : 0n);
   const registry = await ethers.deployContract("ProviderRegistry", [currency, 45n * DAY, admin.address]);
-  const market = await ethers.deployContract("TaskMarket", [
+  const { market, extension } = await deployTaskMarket(ethers, {
+    registry,
     currency,
-    await registry.getAddress(),
-    DECLINE_WINDOW,
-    admin.address,
-    treasury.address,
+    models,
+    treasury,
     feeBps,
-  ]);
+  });
   await registry.connect(admin).authorizeMarket(await market.getAddress());
   await registry.connect(provider).register(operator.address, payout.address, {
     shape: 0n,
@@ -81,14 +105,32 @@ export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = 
     const terms = {
       owner: options.owner ?? owner.address,
       provider: options.provider ?? provider.address,
-      price: options.price ?? PRICE_WEI | METERED,
-      conditions: startBy | (completeBy << 40n) | ((options.duration ?? DURATION) << 80n) | (1n << 152n),
-      assurance: options.collateral ?? 0n,
+      price:
+        (options.price ?? PRICE_WEI | METERED) |
+        ((options.maximum ?? 0n) << 96n) |
+        ((options.heartbeat ?? 0n) << 200n) |
+        ((options.notice ?? 0n) << 224n),
+      conditions:
+        startBy |
+        (completeBy << 40n) |
+        ((options.duration ?? DURATION) << 80n) |
+        ((options.challengePeriod ?? 0n) << 112n) |
+        ((options.heartbeat === undefined ? 0n : 1n) << 144n) |
+        (1n << 152n) |
+        ((options.model ?? 0n) << 184n) |
+        ((options.royaltyBps ?? 0n) << 232n) |
+        ((options.flags ?? 0n) << 248n),
+      assurance: (options.collateral ?? 0n) | (BigInt(options.arbiter ?? ZeroAddress) << 96n),
       salt: options.salt ?? ethers.id(`salt ${String(now)}`),
     };
-    const work = { resources: 0n, payloadHash: ethers.id("payload"), payload: "ar://payload" };
-    const workHash = await market.hashWork(work);
-    return { terms, work, workHash, startBy, completeBy, id: await market.idOf(terms, workHash) };
+    const work = {
+      resources: options.resources ?? 0n,
+      payloadHash: ethers.id("payload"),
+      payload: "ar://payload",
+    };
+    const backup = options.backup ?? ZeroAddress;
+    const workHash = await market.hashWork(work, backup);
+    return { terms, work, workHash, backup, startBy, completeBy, id: await market.idOf(terms, workHash) };
   };
 
   const deliveryOf = (outcome: number, secondsUsed: bigint) => ({
@@ -104,6 +146,7 @@ export async function deployMarket({ token, feeBps = FEE_BPS }: MarketOptions = 
     networkHelpers,
     registry,
     market,
+    extension,
     erc20,
     currency,
     valueOf,

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { expectMoves, expectRefusal, useMarket } from "./books.ts";
 import type { Books } from "./books.ts";
+import { deployTaskMarket } from "./deploy.ts";
 import { COLLATERAL_WEI, COST_WEI, DAY, DECLINE_WINDOW, FEE_BPS, PRICE_WEI, STAKE_WEI } from "./fixture.ts";
 import type { Fixture, MarketOptions, TaskOptions } from "./fixture.ts";
 
@@ -326,14 +327,12 @@ for (const [currency, options] of CURRENCIES) {
       it(`I08_a market that is ${state} locks nothing, and ends every task without collateral`, async () => {
         const fixture = use();
         const { ethers, registry, networkHelpers, parties, deliveryOf } = fixture;
-        const market = await ethers.deployContract("TaskMarket", [
-          fixture.currency,
-          await registry.getAddress(),
-          DECLINE_WINDOW,
-          parties.admin.address,
-          parties.treasury.address,
-          FEE_BPS,
-        ]);
+        const { market } = await deployTaskMarket(ethers, {
+          registry,
+          currency: fixture.currency,
+          treasury: parties.treasury,
+          feeBps: FEE_BPS,
+        });
         if (state === "not yet effective")
           await registry.connect(parties.admin).authorizeMarket(await market.getAddress());
         await fixture.erc20?.connect(parties.owner).approve(await market.getAddress(), 2n ** 255n);

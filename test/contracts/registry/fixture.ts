@@ -7,7 +7,7 @@ export const FUNDS_WEI = 1_000n * 10n ** 18n;
 export const NEVER = 2n ** 256n - 1n;
 
 export const Status = { None: 0n, Active: 1n, Paused: 2n } as const;
-export const Record = { None: 0n, Declined: 1n, Abandoned: 2n, Failed: 3n } as const;
+export const Record = { None: 0n, Declined: 1n, Abandoned: 2n, Failed: 3n, Disputed: 4n } as const;
 export const Moment = { Never: 0n, Before: 1n, After: 2n } as const;
 export const Manner = { Accept: 0n, Reenter: 1n, Refuse: 2n, RefuseMegabyte: 3n, BurnGas: 4n } as const;
 

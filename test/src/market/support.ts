@@ -35,6 +35,7 @@ import { encodeReport, encodeTerms, workHash } from "../../../src/market/terms.t
 import { startGateway } from "../../../src/storage/gateway/gateway.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
+import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { type Cleanup, collect, testKey } from "../storage/support.ts";
 
 export const RATE_WEI = 10n ** 12n;
@@ -93,14 +94,13 @@ export async function createWorld(
   const currency = erc20 === undefined ? ZeroAddress : await erc20.getAddress();
   const keys = await ethers.deployContract("KeyRegistry");
   const registry = await ethers.deployContract("ProviderRegistry", [currency, 45n * DAY, admin.address]);
-  const market = await ethers.deployContract("TaskMarket", [
+  const { market } = await deployTaskMarket(ethers, {
+    registry,
     currency,
-    await registry.getAddress(),
-    DECLINE_WINDOW,
-    admin.address,
-    treasury.address,
-    FEE_BPS,
-  ]);
+    declineWindow: DECLINE_WINDOW,
+    treasury,
+    feeBps: FEE_BPS,
+  });
   await registry.authorizeMarket(await market.getAddress());
   const { chainId } = await ethers.provider.getNetwork();
   const deployment: Deployment = {

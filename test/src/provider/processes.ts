@@ -22,6 +22,7 @@ import {
   ProviderRegistry__factory,
   TaskMarket__factory,
 } from "../../../types/index.ts";
+import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { fileIn, MACHINE } from "../market/support.ts";
 import type { Cleanup } from "../storage/support.ts";
 
@@ -189,16 +190,7 @@ async function deploy(provider: JsonRpcProvider): Promise<Deployment> {
   const keys = await (await new KeyRegistry__factory(admin).deploy()).waitForDeployment();
   const factory = new ProviderRegistry__factory(admin);
   const registry = await (await factory.deploy(ZeroAddress, 45 * DAY, admin.address)).waitForDeployment();
-  const market = await (
-    await new TaskMarket__factory(admin).deploy(
-      ZeroAddress,
-      await registry.getAddress(),
-      120,
-      admin.address,
-      admin.address,
-      250,
-    )
-  ).waitForDeployment();
+  const { market } = await deployTaskMarket({ getSigners: () => Promise.resolve([admin]) }, { registry });
   await (await registry.authorizeMarket(await market.getAddress())).wait();
   return {
     schema: "neura/deployment/1",
