@@ -49,6 +49,10 @@ export class Fields {
     this.#faults = faults;
   }
 
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   is(name: string, wanted: string): void {
     if (this.#take(name) !== wanted) this.#fault(name, `is not ${wanted}`);
   }

@@ -214,7 +214,8 @@ function readService(value: unknown): ServiceSettings {
   };
 }
 
-function readNeeds(value: unknown): Needs {
+/** Checks needs. Error: `manifest.invalid`. */
+export function readNeeds(value: unknown): Needs {
   const fields = readObject(value, "needs", Object.keys(NEEDS));
   for (const [name, type] of Object.entries(NEEDS)) {
     const need = fields[name];

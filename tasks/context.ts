@@ -30,6 +30,8 @@ export interface Context {
   /** Folder of keys and journals: `NEURA_HOME`, else `~/.neura`. */
   readonly home: string;
   readonly environment: Environment;
+  /** Whether servers of providers may be on this machine, for development: `NEURA_ALLOW_LOOPBACK=1`. */
+  readonly allowLoopback: boolean;
   /** Aborts at Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
   readonly out: Output;
@@ -88,6 +90,7 @@ export async function openContext(
     provider,
     home,
     environment,
+    allowLoopback: environment["NEURA_ALLOW_LOOPBACK"] === "1",
     signal,
     out,
     signer: once(() => openSigner(config, provider)),

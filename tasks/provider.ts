@@ -39,6 +39,8 @@ export const providerTasks = [
       defaultValue: 600,
     })
     .addOption(optional("collateral", "What the provider must have at stake for it"))
+    .addOption(optional("application", "Which application is to run, for example ocr"))
+    .addOption(optional("needs", "What else the machine must have, for example driver=550.1,region=eu"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./provider/list.ts"))
     .build(),
@@ -74,6 +76,32 @@ export const providerTasks = [
     .addOption(optional("account", "The provider, when the own account is its operator"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./provider/payout.ts"))
+    .build(),
+  task(
+    ["provider", "benchmark"],
+    "Measure this machine: the node's own sandbox reads drawn pages, several times",
+  )
+    .addOption(optional("account", "The provider, when the own account is its operator"))
+    .addOption({
+      name: "runs",
+      description: "Of which the median counts",
+      type: ArgumentType.INT,
+      defaultValue: 5,
+    })
+    .addOption({ name: "pages", description: "In each run", type: ArgumentType.INT, defaultValue: 4 })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./provider/benchmark.ts"))
+    .build(),
+  task(
+    ["provider", "metadata"],
+    "Sign the document about the provider and its machine, and write it to a file",
+  )
+    .addOption(optional("account", "The provider, when the own account is its operator"))
+    .addOption(optional("policy", "File with what is taken (default: policy.json in the node's folder)"))
+    .addOption(optional("out", "Where it goes (default: metadata.json in the node's folder)"))
+    .addFlag({ name: "store", description: "Store it on Arweave too, for an address that never changes" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./provider/metadata.ts"))
     .build(),
   task(
     ["provider", "run"],

@@ -117,5 +117,11 @@ function withNeeds(builder: NewTaskDefinitionBuilder) {
     .addOption(optional("vram", "Memory of each GPU [MiB]"))
     .addOption(optional("ram", "Memory [MiB] (default: 2048)"))
     .addOption(optional("cpu", "Cores, for example 0.5 (default: 1)"))
-    .addOption(optional("disk", "Disk [MiB] (default: 1024)"));
+    .addOption(optional("disk", "Disk [MiB] (default: 1024)"))
+    .addOption(
+      optional(
+        "needs",
+        "What else the machine must have, for example driver=550.1,cudaCapability=8.0,region=eu",
+      ),
+    );
 }

@@ -67,12 +67,12 @@ export class ChainView {
 
   async stateOf(taskId: string): Promise<TaskState> {
     return await this.#agreed(`task ${taskId}`, async ({ market }) => {
-      const { status, outcome, since, taskFeeBps } = await market.taskOf(taskId);
+      const { status, outcome, since, feeBps } = await market.taskOf(taskId);
       return {
         status: statusOf(status),
         outcome: outcomeOf(outcome),
         sinceSeconds: Number(since),
-        feeBps: Number(taskFeeBps),
+        feeBps: Number(feeBps),
       };
     });
   }
@@ -120,6 +120,11 @@ export class ChainView {
     const epochs = Array.from({ length: Number(latest) }, (_, index) => index + 1);
     const keys = await Promise.all(epochs.map((epoch) => this.keyAt(account, epoch)));
     return keys.filter((key) => key !== undefined);
+  }
+
+  /** The protocol's fee on new tasks. */
+  async feeBps(): Promise<number> {
+    return Number(await this.#first(({ market }) => market.feeBps()));
   }
 
   async declineWindowSeconds(): Promise<number> {

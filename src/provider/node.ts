@@ -21,6 +21,7 @@ import type { Level, NodeEvent } from "./log.ts";
 import { Pipeline, TaskEnded } from "./pipeline.ts";
 import type { OwnKey } from "./payload.ts";
 import { confirmationsFor, DEFAULT_POLICY, type Policy } from "./policy.ts";
+import { openQuotes, type Quotes } from "./quotes/quotes.ts";
 import type { Runner } from "./runner/runner.ts";
 import { Slots } from "./slots.ts";
 
@@ -57,7 +58,7 @@ const WATCH_MS = 1_000;
 const HOUSEKEEPING_MS = 60_000;
 const MAX_PAUSE_MS = 10_000;
 const TRANSFERS = 4;
-/** Tasks whose payload lies here while they wait for their turn. */
+/** Most tasks in work for each one that can run: of those that wait, the payload lies here. */
 const WAITING_PER_SLOT = 4;
 
 /** The reason with which the work on a task is left for the next start. */
@@ -96,8 +97,9 @@ export class ProviderNode {
   readonly #pipeline: Pipeline;
   /** What ends the parts, in the order in which they were opened. */
   readonly #undo: readonly (() => unknown)[];
-  /** Most tasks in work, those included that wait for a place. */
-  readonly #atOnce: number;
+  /** Tasks that run at the same time. */
+  readonly #slots: number;
+  #quotes: Quotes | undefined;
   readonly #stopping = new AbortController();
   /** The tasks in work. */
   readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void> }>();
@@ -160,10 +162,12 @@ export class ProviderNode {
         detectHardware(directory),
         chain.declineWindowSeconds(),
       ]);
+      const machine = { ...hardware.machine, ...policy.machine };
       const node: ProviderNode = new ProviderNode({
         ...{ options, policy, account, chain, clock, journal, sender, slots, undo },
         pipeline: new Pipeline({
           ...{ account, chain, clock, journal, sender, keys, policy, hardware, declineWindowSeconds, emit },
+          machine,
           storage: options.storage,
           runner: options.runner,
           applications: options.applications,
@@ -174,6 +178,16 @@ export class ProviderNode {
           onHealth: (isWell) => node.#noteHealth(isWell),
         }),
       });
+      if (policy.quotes !== undefined) {
+        node.#quotes = await openQuotes({
+          ...{ account, chain, signer, directory, machine, slots, emit },
+          policy: { ...policy, quotes: policy.quotes },
+          applications: options.applications,
+          now: () => clock.now(),
+          free: () => node.#free(),
+          hold: () => node.#held(),
+        });
+      }
       node.#begin();
       return node;
     } catch (error) {
@@ -204,7 +218,7 @@ export class ProviderNode {
     this.#pipeline = parts.pipeline;
     this.#sender = parts.sender;
     this.#undo = parts.undo;
-    this.#atOnce = WAITING_PER_SLOT * parts.slots;
+    this.#slots = parts.slots;
     this.#feed = new Feed({
       provider: options.provider,
       market: chain.market,
@@ -230,6 +244,7 @@ export class ProviderNode {
   }
 
   async #stop(): Promise<Ledger> {
+    await this.#quotes?.close();
     this.#stopping.abort(new Stopped());
     await this.#loop;
     await Promise.all([...this.#tasks.values()].map(({ ended }) => ended));
@@ -289,6 +304,7 @@ export class ProviderNode {
       if (task === undefined) this.#emit("warn", "unsupported", { task: id, message: problem });
       else if (!this.journal.add(task, block, Date.now())) this.journal.move(id, block);
       else this.#emit("info", "found", { task: id, owner: task.terms.owner, block: block.number });
+      this.#quotes?.take(id);
     }
     this.#emit("debug", "read", { readTo, tasks: announcements.length });
   }
@@ -315,7 +331,7 @@ export class ProviderNode {
       const { task, block } = entry;
       if (entry.step === "found") {
         if (number < block.number + confirmationsFor(this.#policy, maximumCostWei(task.terms))) continue;
-        if (this.#tasks.size >= this.#atOnce || this.#isHeld()) {
+        if (this.#tasks.size >= WAITING_PER_SLOT * this.#slots || this.#isHeld()) {
           // What will not be begun in time is given back: the owner's money does not wait for this node.
           const latest = task.terms.conditions.startBySeconds - this.#policy.marginSeconds;
           if (this.#clock.now() <= latest) continue;
@@ -364,6 +380,18 @@ export class ProviderNode {
   }
 
   // ---- Holding ----
+
+  /** Tasks that could begin now. */
+  #free(): number {
+    return this.#held() === undefined ? Math.max(0, this.#slots - this.#tasks.size) : 0;
+  }
+
+  /** Why nothing new is taken, if so. */
+  #held(): string | undefined {
+    // Before the first block there is no time to promise anything until.
+    if (this.#head === undefined) return "the node is starting";
+    return this.#isHeld() ? this.#hold : undefined;
+  }
 
   /** Whether new tasks are left where they are for now; says so when that changes. */
   #isHeld(): boolean {

@@ -11,6 +11,7 @@ import { hashEnvelope } from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { decodeTaskEvent } from "../market/events.ts";
 import { isTerminal, Outcome, type OutcomeName, outcomeName, Status } from "../market/outcome.ts";
+import type { Machine } from "../market/needs.ts";
 import { chargeWei, maximumCostWei } from "../market/terms.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ChainView, TaskState } from "./chain-view.ts";
@@ -42,6 +43,8 @@ export interface PipelineParts {
   readonly policy: Policy;
   readonly slots: Slots;
   readonly hardware: Hardware;
+  /** What owners may need of it beyond its shape. */
+  readonly machine: Machine;
   /** How long an accepted task can still be declined [s]. */
   readonly declineWindowSeconds: number;
   /** What is fetched and stored at the same time. */
@@ -59,7 +62,7 @@ const MIB = 1024 * 1024;
 const PAYLOAD = "payload.envelope";
 const RESULT = "result.envelope";
 /** Gas of accepting and delivering, for the decision whether a task pays: never the limit of a transaction. */
-const GAS_OF_A_TASK = 130_000n;
+export const GAS_OF_A_TASK = 130_000n;
 const MAX_ATTEMPTS = 2;
 const MAX_FAULTS = 2;
 /** Kept for declining or abandoning what cannot be delivered in time. */
@@ -186,7 +189,8 @@ export class Pipeline {
     await rm(this.#runFolder(entry, 1), { recursive: true, force: true });
     const { inputRoot, manifest } = await this.#open(entry, 1, signal);
     const { offer } = await chain.registrationOf(this.#parts.account);
-    const refusal = judgeManifest(manifest, { policy, offer, applications: this.#parts.applications });
+    const { applications, machine } = this.#parts;
+    const refusal = judgeManifest(manifest, { policy, offer, applications, machine });
     if (refusal) throw new Refused(refusal);
     return this.#advance(
       entry,
@@ -251,9 +255,12 @@ export class Pipeline {
 
   /** The owner's key, if the terms name one; throws when the task does not suit. */
   async #judge({ task }: Entry, { status, feeBps }: TaskState): Promise<string | undefined> {
-    const { chain, policy, account } = this.#parts;
+    const { chain, account } = this.#parts;
     const { owner, conditions } = task.terms;
     const { offer } = await chain.registrationOf(account);
+    // What was accepted is agreed on: by a quote perhaps, at the price of that moment.
+    const agreed = status === Status.Active ? { minRateWei: 0n, coverGas: false } : {};
+    const policy = { ...this.#parts.policy, ...agreed };
     const gasWei = chain.isNative ? GAS_OF_A_TASK * (await chain.gasPriceWei()) : undefined;
     // What is locked for this very task is free for it.
     const freeStakeWei = offer.freeStakeWei + (status === Status.Active ? task.terms.collateralWei : 0n);

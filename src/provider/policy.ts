@@ -1,10 +1,16 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { getAddress, isAddress } from "ethers";
 
+import { NeuraError } from "../errors.ts";
 import { type Fields, parseFields } from "../fields.ts";
 import type { Manifest } from "../manifest.ts";
 import type { OutcomeName } from "../market/outcome.ts";
+import { judgeNeeds, type Machine } from "../market/needs.ts";
 import { missesOf, type Resources } from "../market/resources.ts";
 import { maximumCostWei, type Task } from "../market/terms.ts";
+import { readMachine, urlIn } from "./metadata.ts";
+import { type QuotePolicy, readQuotePolicy } from "./quotes/settings.ts";
 
 /** What a provider takes and what it risks: the file `policy.json`. Every field may be left out of the file. */
 export interface Policy {
@@ -46,6 +52,12 @@ export interface Policy {
   readonly minFreeDiskMiB: number;
   /** How long the folder of a task is kept after its end [s]. */
   readonly keepSeconds: number;
+  /** What the machine has and does not tell by itself: region, bandwidth; it stands above what it does tell. */
+  readonly machine: Machine;
+  /** Below which what is kept up for owners is reached, for the provider's document. */
+  readonly accessUrl: string | undefined;
+  /** How quotes are given; without it, none are. */
+  readonly quotes: QuotePolicy | undefined;
 }
 
 export interface Choice {
@@ -57,6 +69,9 @@ export interface Choice {
 export interface Refusal {
   readonly reason: OutcomeName;
   readonly message: string;
+  /** What was needed and what there is, where these are two numbers. */
+  readonly needed?: string;
+  readonly offered?: string;
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -75,6 +90,9 @@ export const DEFAULT_POLICY: Policy = {
   failAfter: 3,
   minFreeDiskMiB: 1024,
   keepSeconds: 7 * 24 * 3600,
+  machine: {},
+  accessUrl: undefined,
+  quotes: undefined,
 };
 
 const SCHEMA = "neura/provider-policy/1";
@@ -86,6 +104,19 @@ const SCHEMA = "neura/provider-policy/1";
 export function parsePolicy(text: string, source = "the policy"): Policy {
   const next = "Correct them all and start the node again; docs/provider.md describes every field.";
   return parseFields(text, { schema: SCHEMA, source, code: "provider.bad-policy", next }, readPolicy);
+}
+
+/** The policy in this file; without a name, that of the node's folder, or the default one. Error: `provider.bad-policy`. */
+export async function loadPolicy(path: string | undefined, directory: string): Promise<Policy> {
+  const place = path ?? join(directory, "policy.json");
+  try {
+    return parsePolicy(await readFile(place, "utf8"), place);
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!isMissing) throw error;
+    if (path === undefined) return DEFAULT_POLICY;
+    throw new NeuraError("provider.bad-policy", `There is no file ${path}.`, { next: "Check the path." });
+  }
 }
 
 function readPolicy(file: Fields): Policy {
@@ -111,6 +142,9 @@ function readPolicy(file: Fields): Policy {
     failAfter: file.whole("failAfter", { from: 1 }) ?? DEFAULT_POLICY.failAfter,
     minFreeDiskMiB: file.whole("minFreeDiskMiB") ?? DEFAULT_POLICY.minFreeDiskMiB,
     keepSeconds: file.whole("keepSeconds") ?? DEFAULT_POLICY.keepSeconds,
+    machine: readMachine(file.object("machine")),
+    accessUrl: file.text("accessUrl", "is no URL", urlIn),
+    quotes: file.has("quotes") ? readQuotePolicy(file.object("quotes")) : undefined,
   };
   accept.end();
   return policy;
@@ -150,22 +184,27 @@ export function judgeTerms(
   const [miss] = missesOf(work.resources, offer.shape);
   if (miss) {
     const { field, needed, offered } = miss;
-    return { reason: "RequirementsUnmet", message: `It needs ${field} ${needed}; there is ${offered}.` };
+    const message = `It needs ${field} ${needed}; there is ${offered}.`;
+    const numbers = { needed: `${field} ${needed}`, offered: `${field} ${offered}` };
+    return { reason: "RequirementsUnmet", message, ...numbers };
   }
   if (terms.collateralWei > offer.freeStakeWei) {
     const message = `It asks for ${terms.collateralWei} wei of collateral; ${offer.freeStakeWei} wei of stake are free.`;
-    return { reason: "RequirementsUnmet", message };
+    const numbers = { needed: `${terms.collateralWei} wei`, offered: `${offer.freeStakeWei} wei` };
+    return { reason: "RequirementsUnmet", message, ...numbers };
   }
   const rateWei = policy.minRateWei ?? offer.rateWei;
   const seconds = BigInt(terms.price.metered ? 1 : terms.conditions.durationSeconds);
   if (terms.price.amountWei < rateWei * seconds) {
     const message = `It pays ${terms.price.amountWei} wei for ${seconds} s; the lowest price is ${rateWei} wei per second.`;
-    return { reason: "PriceTooLow", message };
+    const numbers = { needed: `${rateWei * seconds} wei`, offered: `${terms.price.amountWei} wei` };
+    return { reason: "PriceTooLow", message, ...numbers };
   }
   const earnedWei = (maximumCostWei(terms) * BigInt(10_000 - feeBps)) / 10_000n;
   if (policy.coverGas && gasWei !== undefined && earnedWei <= gasWei) {
     const message = `It earns at most ${earnedWei} wei; its gas costs ${gasWei} wei.`;
-    return { reason: "PriceTooLow", message };
+    const numbers = { needed: `more than ${gasWei} wei`, offered: `${earnedWei} wei` };
+    return { reason: "PriceTooLow", message, ...numbers };
   }
   return undefined;
 }
@@ -173,7 +212,12 @@ export function judgeTerms(
 /** Why the work's description does not suit; nothing if it does. */
 export function judgeManifest(
   manifest: Manifest,
-  { policy, offer, applications }: { policy: Policy; offer: Offer; applications: readonly string[] },
+  {
+    policy,
+    offer,
+    applications,
+    machine,
+  }: { policy: Policy; offer: Offer; applications: readonly string[]; machine: Machine },
 ): Refusal | undefined {
   const { application, limits, needs = {} } = manifest;
   if (!applications.includes(application)) {
@@ -187,9 +231,11 @@ export function judgeManifest(
     const message = `It may use ${limits.ramMiB} MiB of memory; there are ${offer.shape.ramMiB} MiB.`;
     return { reason: "RequirementsUnmet", message };
   }
-  if (needs.cpuArchitecture !== undefined && needs.cpuArchitecture !== process.arch) {
-    const message = `It needs the architecture ${needs.cpuArchitecture}; this machine is ${process.arch}.`;
-    return { reason: "RequirementsUnmet", message };
+  const unmet = judgeNeeds(needs, machine).find(({ met }) => met !== true);
+  if (unmet) {
+    const { name, needed, offered } = unmet;
+    const message = `It needs ${name} ${needed}; this machine has ${offered}.`;
+    return { reason: "RequirementsUnmet", message, needed: `${name} ${needed}`, offered: String(offered) };
   }
   return undefined;
 }

@@ -1,18 +1,28 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { getAddress, type Provider, type Signer } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
 import type { Deployment } from "../deployment.ts";
-import { NeuraError } from "../errors.ts";
 import { listKeys } from "../keystore.ts";
 import type { Storage } from "../storage/storage.ts";
 import { applications } from "./applications/registry.ts";
 import type { Ledger } from "./journal.ts";
 import type { NodeEvent } from "./log.ts";
 import { nodeDirectory, ProviderNode } from "./node.ts";
-import { DEFAULT_POLICY, parsePolicy, type Policy } from "./policy.ts";
+import { loadPolicy } from "./policy.ts";
 import { openProcessRunner } from "./runner/process-runner.ts";
+
+export { benchmarkMachine, type BenchmarkOptions, loadBenchmark, saveBenchmark } from "./benchmark.ts";
+export { makeMetadata } from "./document.ts";
+export {
+  type Benchmark,
+  type Capacity,
+  parseMetadata,
+  type ProviderMetadata,
+  signerOfMetadata,
+  signMetadata,
+} from "./metadata.ts";
+export { loadPolicy, parsePolicy, type Policy } from "./policy.ts";
+export { openProcessRunner } from "./runner/process-runner.ts";
 
 export interface ServeOptions {
   readonly deployment: Deployment;
@@ -67,16 +77,4 @@ export async function serveProvider(options: ServeOptions): Promise<{ account: s
   await unlessAborted(new Promise(() => undefined), signal).catch(() => undefined);
   const ledger = await node.stop({ drain: options.drain ?? false });
   return { account, ledger };
-}
-
-async function loadPolicy(path: string | undefined, directory: string): Promise<Policy> {
-  const place = path ?? join(directory, "policy.json");
-  try {
-    return parsePolicy(await readFile(place, "utf8"), place);
-  } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!isMissing) throw error;
-    if (path === undefined) return DEFAULT_POLICY;
-    throw new NeuraError("provider.bad-policy", `There is no file ${path}.`, { next: "Check the path." });
-  }
 }

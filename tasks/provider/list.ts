@@ -4,6 +4,7 @@ import { findProviders } from "../../src/market/providers.ts";
 import { NO_RESOURCES } from "../../src/market/resources.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
+import { parseMachineNeeds } from "../task/request.ts";
 import { shapeFrom, shapeText } from "./shape.ts";
 
 interface ListArguments {
@@ -11,10 +12,12 @@ interface ListArguments {
   maxRate: string | undefined;
   duration: number;
   collateral: string | undefined;
+  application: string | undefined;
+  needs: string | undefined;
 }
 
 export default action("neura/provider-list/1", async (args: ListArguments, context) => {
-  const { provider, home, storage, signal } = context;
+  const { provider, home, storage, signal, allowLoopback } = context;
   const deployment = await context.deployment();
   const { currency } = deployment;
   const resources = shapeFrom(args.shape, NO_RESOURCES);
@@ -23,8 +26,10 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
     maxRateWei: args.maxRate === undefined ? undefined : parseAmount(args.maxRate, currency, "rate"),
     durationSeconds: args.duration,
     collateralWei: args.collateral === undefined ? 0n : parseAmount(args.collateral, currency, "collateral"),
+    application: args.application,
+    needs: parseMachineNeeds(args.needs),
   };
-  const market = openMarket({ runner: provider, deployment, storage, home });
+  const market = openMarket({ runner: provider, deployment, storage, home, allowLoopback });
   const providers = await findProviders(market, query, { signal });
   return {
     data: { query, providers },
@@ -37,6 +42,7 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
                 [each.eligible ? `${each.rank}.` : "–", each.account],
                 ["", `${formatAmount(each.rateWei, currency)} per second; ${shapeText(each.shape)}`],
                 ["", each.reason],
+                ["", each.claims.reason],
               ]),
             )
             .join("\n"),

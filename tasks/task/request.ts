@@ -1,6 +1,7 @@
 import { parseAmount } from "../../src/amount.ts";
 import type { Deployment } from "../../src/deployment.ts";
 import { NeuraError } from "../../src/errors.ts";
+import { type Needs, readNeeds } from "../../src/manifest.ts";
 import { MarketClient } from "../../src/market/client.ts";
 import type { TaskRequest } from "../../src/market/prepare.ts";
 import { gpuClassOf, type Resources } from "../../src/market/resources.ts";
@@ -23,6 +24,7 @@ export interface NeedArguments {
   readonly ram: string | undefined;
   readonly cpu: string | undefined;
   readonly disk: string | undefined;
+  readonly needs: string | undefined;
 }
 
 /** The market for this command; `signing`: with the account that pays, else for reading only. */
@@ -30,10 +32,10 @@ export async function openClient(
   context: Context,
   { signing = false }: { signing?: boolean } = {},
 ): Promise<{ client: MarketClient; deployment: Deployment }> {
-  const { provider, storage, home } = context;
+  const { provider, storage, home, allowLoopback } = context;
   const deployment = await context.deployment();
   const runner = signing ? await context.signer() : provider;
-  return { client: new MarketClient({ runner, deployment, storage, home }), deployment };
+  return { client: new MarketClient({ runner, deployment, storage, home, allowLoopback }), deployment };
 }
 
 /** The part of a request that the needs are. Errors: `usage.…`. */
@@ -42,7 +44,14 @@ export function parseNeeds(
   { currency }: Deployment,
 ): Pick<
   TaskRequest,
-  "application" | "provider" | "anyProvider" | "price" | "maxRateWei" | "collateralWei" | "resources"
+  | "application"
+  | "provider"
+  | "anyProvider"
+  | "price"
+  | "maxRateWei"
+  | "collateralWei"
+  | "resources"
+  | "needs"
 > & { durationSeconds: number } {
   const { application, provider, anyProvider, price, maxRate, collateral, duration } = needs;
   return {
@@ -55,7 +64,20 @@ export function parseNeeds(
     collateralWei: collateral === undefined ? undefined : parseAmount(collateral, currency, "collateral"),
     durationSeconds: parseDuration(duration, "duration"),
     resources: parseResources(needs),
+    needs: parseMachineNeeds(needs.needs),
   };
+}
+
+const NUMBERS = ["bandwidthMbps", "sharedMemoryMiB"];
+
+/** What `--needs` says, by the names that a manifest has for it. Errors: `usage.number`, `manifest.invalid`. */
+export function parseMachineNeeds(text: string | undefined): Needs | undefined {
+  if (text === undefined) return undefined;
+  const pairs = text.split(",").map((part) => {
+    const [name = "", value = ""] = part.split("=").map((each) => each.trim());
+    return [name, NUMBERS.includes(name) ? parseWhole(value, name) : value] as const;
+  });
+  return readNeeds(Object.fromEntries(pairs));
 }
 
 function parseResources({ gpus, gpu, vram, ram, cpu, disk }: NeedArguments): Partial<Resources> {
