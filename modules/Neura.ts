@@ -2,28 +2,48 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 
 /**
  * The whole of Neura on one chain. Parameters: `currency` (zero address: the chain's native coin), `unbondingSeconds`,
- * `declineWindowSeconds`, `feeBps`, `treasury`, `admin`. The registry is handed to another admin in the deploy task.
+ * `declineWindowSeconds`, `keyWindowSeconds`, `takeOverWindowSeconds`, `concessionWindowSeconds`, `feeBps`, `treasury`,
+ * `admin`, and of the rewards `epochSeconds`, `budgetWei`, `capBps`. The registry is handed to another admin in the
+ * deploy task.
  */
 export default buildModule("Neura", (m) => {
   const deployer = m.getAccount(0);
   const currency = m.getParameter<string>("currency");
 
   const keyRegistry = m.contract("KeyRegistry");
+  const modelRegistry = m.contract("ModelRegistry");
   const providerRegistry = m.contract("ProviderRegistry", [
     currency,
     m.getParameter<number>("unbondingSeconds"),
     deployer,
   ]);
-  const taskMarket = m.contract("TaskMarket", [
+  const settings = {
     currency,
-    providerRegistry,
-    m.getParameter<number>("declineWindowSeconds"),
-    m.getParameter<string>("admin"),
-    m.getParameter<string>("treasury"),
-    m.getParameter<number>("feeBps"),
-  ]);
+    registry: providerRegistry,
+    models: modelRegistry,
+    declineWindow: m.getParameter<number>("declineWindowSeconds"),
+    keyWindow: m.getParameter<number>("keyWindowSeconds"),
+    takeOverWindow: m.getParameter<number>("takeOverWindowSeconds"),
+    concessionWindow: m.getParameter<number>("concessionWindowSeconds"),
+    admin: m.getParameter<string>("admin"),
+    treasury: m.getParameter<string>("treasury"),
+    feeBps: m.getParameter<number>("feeBps"),
+  };
+  // The market runs the extension's code for what its own has no room for, and checks that both were made alike.
+  const extension = m.contract("TaskMarketExtension", [settings]);
+  const taskMarket = m.contract("TaskMarket", [settings, extension]);
   // The first market may lock stake at once; later ones after the unbonding period.
-  m.call(providerRegistry, "authorizeMarket", [taskMarket]);
+  const authorized = m.call(providerRegistry, "authorizeMarket", [taskMarket]);
+  const providerRewards = m.contract(
+    "ProviderRewards",
+    [
+      taskMarket,
+      m.getParameter<number>("epochSeconds"),
+      m.getParameter<bigint>("budgetWei"),
+      m.getParameter<number>("capBps"),
+    ],
+    { after: [authorized] },
+  );
 
-  return { keyRegistry, providerRegistry, taskMarket };
+  return { keyRegistry, modelRegistry, providerRegistry, extension, taskMarket, providerRewards };
 });

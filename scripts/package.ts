@@ -62,9 +62,20 @@ const mapped = Object.fromEntries(
 );
 const description = { name, version, private: true, type: "module", browser: mapped };
 await writeFile(join(dist, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
-for (const contract of CONTRACTS) {
-  const { abi, bytecode } = await artifactOf(contract);
-  await writeModule("abi", contract, "abi", abi);
+/** What a contract answers to: the market with what it runs from its extension. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  TaskMarket: ["ITaskMarket", "TaskMarket", "TaskMarketExtension"],
+};
+for (const contract of [...CONTRACTS, "TaskMarketExtension", "NamedArbiter"]) {
+  const { bytecode } = await artifactOf(contract);
+  const parts = await Promise.all((PARTS[contract] ?? [contract]).map(artifactOf));
+  // The constructor is the contract's own; what the parts share stands once.
+  const entries = new Map(
+    parts
+      .flatMap(({ abi }) => (Array.isArray(abi) ? abi : []))
+      .map((entry) => [JSON.stringify(entry), entry]),
+  );
+  await writeModule("abi", contract, "abi", [...entries.values()]);
   await writeModule("bytecode", contract, "bytecode", bytecode);
 }
 const records = (await readdir(join(root, "deployments"))).filter((name) =>

@@ -6,7 +6,13 @@ import { getAddress, isAddress, type Provider, ZeroAddress } from "ethers";
 import { messageOf, NeuraError } from "./errors.ts";
 
 /** Names of the contracts that every deployment has. */
-export const CONTRACTS = ["KeyRegistry", "ProviderRegistry", "TaskMarket"] as const;
+export const CONTRACTS = [
+  "KeyRegistry",
+  "ProviderRegistry",
+  "ModelRegistry",
+  "TaskMarket",
+  "ProviderRewards",
+] as const;
 export type ContractName = (typeof CONTRACTS)[number];
 
 /** What tasks are paid in. */
@@ -87,7 +93,9 @@ export function parseDeployment(text: string, source = "the deployment"): Deploy
       contracts: {
         KeyRegistry: address(contracts["KeyRegistry"], "contracts.KeyRegistry"),
         ProviderRegistry: address(contracts["ProviderRegistry"], "contracts.ProviderRegistry"),
+        ModelRegistry: address(contracts["ModelRegistry"], "contracts.ModelRegistry"),
         TaskMarket: address(contracts["TaskMarket"], "contracts.TaskMarket"),
+        ProviderRewards: address(contracts["ProviderRewards"], "contracts.ProviderRewards"),
       },
       currency: {
         address: address(currency["address"], "currency.address"),

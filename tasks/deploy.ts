@@ -27,6 +27,41 @@ export const deployTasks = [
       defaultValue: 600,
     })
     .addOption({
+      name: "keySeconds",
+      description: "How long the owner of a sealed task has to publish its key [s]",
+      type: ArgumentType.INT,
+      defaultValue: 1_800,
+    })
+    .addOption({
+      name: "takeOverSeconds",
+      description: "How long a backup has to take a task over [s]",
+      type: ArgumentType.INT,
+      defaultValue: 3_600,
+    })
+    .addOption({
+      name: "concessionSeconds",
+      description: "How long a provider has to concede a dispute [s]",
+      type: ArgumentType.INT,
+      defaultValue: 43_200,
+    })
+    .addOption({
+      name: "rewardEpochHours",
+      description: "How long an epoch of the providers' rewards lasts [hours]",
+      type: ArgumentType.INT,
+      defaultValue: 168,
+    })
+    .addOption({
+      name: "rewardBudget",
+      description: "The most that providers are rewarded with for an epoch",
+      defaultValue: "10000",
+    })
+    .addOption({
+      name: "rewardCapBps",
+      description: "The most that rewards are of an epoch's fees [bps]",
+      type: ArgumentType.INT,
+      defaultValue: 5_000,
+    })
+    .addOption({
       name: "unbondingDays",
       description: "How long stake takes to leave [days], more than the 30 days of the longest task",
       type: ArgumentType.INT,

@@ -2,9 +2,13 @@ import { type ContractRunner, type Provider, type Signer } from "ethers";
 
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
+import { IModelRegistry__factory } from "../../types/factories/interfaces/IModelRegistry__factory.ts";
+import { ITaskMarket__factory } from "../../types/factories/interfaces/ITaskMarket__factory.ts";
 import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
+import { TaskMarketExtension__factory } from "../../types/factories/market/TaskMarketExtension__factory.ts";
 import type { IKeyRegistry } from "../../types/interfaces/IKeyRegistry.ts";
-import type { TaskMarket } from "../../types/market/TaskMarket.ts";
+import type { IModelRegistry } from "../../types/interfaces/IModelRegistry.ts";
+import type { ITaskMarket } from "../../types/interfaces/ITaskMarket.ts";
 import type { ProviderRegistry } from "../../types/registry/ProviderRegistry.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
@@ -13,9 +17,10 @@ import type { MarketDomain } from "./terms.ts";
 
 /** The contracts of a deployment, typed. */
 export interface Contracts {
-  readonly market: TaskMarket;
+  readonly market: ITaskMarket;
   readonly registry: ProviderRegistry;
   readonly keys: IKeyRegistry;
+  readonly models: IModelRegistry;
 }
 
 /** The storage of a reference, or the default one; `write`: with the key that pays for uploads. */
@@ -47,9 +52,10 @@ export interface MarketContext {
 /** The typed contracts of a deployment. */
 export function connectContracts({ contracts }: Deployment, runner: ContractRunner): Contracts {
   return {
-    market: TaskMarket__factory.connect(contracts.TaskMarket, runner),
+    market: ITaskMarket__factory.connect(contracts.TaskMarket, runner),
     registry: ProviderRegistry__factory.connect(contracts.ProviderRegistry, runner),
     keys: IKeyRegistry__factory.connect(contracts.KeyRegistry, runner),
+    models: IModelRegistry__factory.connect(contracts.ModelRegistry, runner),
   };
 }
 
@@ -107,7 +113,11 @@ function isSigner(runner: Signer | Provider): runner is Signer {
 // ---- What contracts refuse ----
 
 const INTERFACES = [
+  // Both halves, for the errors of the libraries that they use.
   TaskMarket__factory.createInterface(),
+  TaskMarketExtension__factory.createInterface(),
+  ITaskMarket__factory.createInterface(),
+  IModelRegistry__factory.createInterface(),
   ProviderRegistry__factory.createInterface(),
   IKeyRegistry__factory.createInterface(),
 ];

@@ -10,17 +10,22 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 /** Where a task stands. From `Settled` on nothing changes any more. */
 export const Status = {
   None: 0,
+  /** Paid for; waits for its provider, or for any where it is open. */
   Funded: 1,
-  Active: 2,
-  Delivered: 3,
-  Disputed: 4,
-  Settled: 5,
-  Cancelled: 6,
-  Expired: 7,
-  Declined: 8,
-  Failed: 9,
-  Abandoned: 10,
-  Resolved: 11,
+  /** Accepted by a provider that cannot read the payload yet. */
+  Assigned: 2,
+  Active: 3,
+  /** Given up by its first provider; the backup may take it. */
+  Standby: 4,
+  Delivered: 5,
+  Disputed: 6,
+  Settled: 7,
+  Cancelled: 8,
+  Expired: 9,
+  Declined: 10,
+  Failed: 11,
+  Abandoned: 12,
+  Resolved: 13,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 export type StatusName = keyof typeof Status;
@@ -49,6 +54,19 @@ export const Outcome = {
   NotAccepted: 16,
   ProviderLate: 17,
   ProviderAbandoned: 18,
+  KeyWithheld: 19,
+  // Ends of leases: the seconds that were up are paid.
+  OwnerClosed: 20,
+  OwnerIdle: 21,
+  ProviderClosed: 22,
+  ProviderDown: 23,
+  ProviderNotReady: 24,
+  // Ends of disputes.
+  Conceded: 25,
+  RuledForProvider: 26,
+  RuledForOwner: 27,
+  RuledInPart: 28,
+  ArbiterSilent: 29,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 export type OutcomeName = keyof typeof Outcome;
@@ -78,6 +96,17 @@ const FAULTS = {
   NotAccepted: Fault.None,
   ProviderLate: Fault.Provider,
   ProviderAbandoned: Fault.Provider,
+  KeyWithheld: Fault.Owner,
+  OwnerClosed: Fault.None,
+  OwnerIdle: Fault.None,
+  ProviderClosed: Fault.Provider,
+  ProviderDown: Fault.Provider,
+  ProviderNotReady: Fault.Provider,
+  Conceded: Fault.Provider,
+  RuledForProvider: Fault.Owner,
+  RuledForOwner: Fault.Provider,
+  RuledInPart: Fault.None,
+  ArbiterSilent: Fault.None,
 } as const satisfies Record<OutcomeName, Fault>;
 
 /** The side that an outcome is the fault of: the contract's `faultOf`. */

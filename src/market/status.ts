@@ -193,7 +193,7 @@ async function stateOf({ contracts, domain }: MarketContext, id: string): Promis
       next: "It has 64 hexadecimal digits after 0x.",
     });
   }
-  const { status, outcome, since, taskFeeBps } = await contracts.market.taskOf(id);
+  const { status, outcome, since, feeBps } = await contracts.market.taskOf(id);
   if (statusOf(status) === Status.None) {
     throw new NeuraError(
       "task.unknown",
@@ -208,7 +208,7 @@ async function stateOf({ contracts, domain }: MarketContext, id: string): Promis
     status: statusOf(status),
     outcome: outcomeOf(outcome),
     sinceSeconds: Number(since),
-    feeBps: Number(taskFeeBps),
+    feeBps: Number(feeBps),
   };
 }
 

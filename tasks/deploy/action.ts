@@ -8,7 +8,7 @@ import { getAddress, ZeroAddress } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
-import { formatAmount } from "../../src/amount.ts";
+import { formatAmount, parseAmount } from "../../src/amount.ts";
 import { Erc20 } from "../../src/chain/erc20.ts";
 import {
   type CurrencyInfo,
@@ -19,16 +19,22 @@ import {
   writeDeployment,
 } from "../../src/deployment.ts";
 import { isNeuraError, NeuraError } from "../../src/errors.ts";
-import { KeyRegistry__factory, ProviderRegistry__factory, TaskMarket__factory } from "../../types/index.ts";
+import {
+  ITaskMarket__factory,
+  KeyRegistry__factory,
+  ProviderRegistry__factory,
+  ProviderRewards__factory,
+} from "../../types/index.ts";
 import { parseAddress } from "../address.ts";
 import { action, type Context } from "../context.ts";
 import { fields } from "../output.ts";
 
 /** Chains that live as long as their process: an earlier run's journal would only be in the way. */
 const THROW_AWAY_CHAINS = [31337n, 1337n];
-/** What the four transactions use, rounded up [gas]. */
-const DEPLOY_GAS = 9_000_000n;
-const DAY_SECONDS = 24 * 60 * 60;
+/** What the seven transactions use, rounded up [gas]. */
+const DEPLOY_GAS = 22_000_000n;
+const HOUR_SECONDS = 60 * 60;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 export interface DeployArguments {
   token: string | undefined;
@@ -37,7 +43,13 @@ export interface DeployArguments {
   treasury: string | undefined;
   admin: string | undefined;
   declineSeconds: number;
+  keySeconds: number;
+  takeOverSeconds: number;
+  concessionSeconds: number;
   unbondingDays: number;
+  rewardEpochHours: number;
+  rewardBudget: string;
+  rewardCapBps: number;
   fresh: boolean;
 }
 
@@ -48,7 +60,13 @@ interface Settings {
   treasury: string;
   feeBps: number;
   declineSeconds: number;
+  keySeconds: number;
+  takeOverSeconds: number;
+  concessionSeconds: number;
   unbondingSeconds: number;
+  rewardEpochSeconds: number;
+  rewardBudgetWei: bigint;
+  rewardCapBps: number;
 }
 
 export default action("neura/deploy/1", async (args: DeployArguments, context, hre) => {
@@ -62,7 +80,13 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
     treasury: parseAddress(args.treasury ?? signer.address, "treasury"),
     feeBps: args.feeBps,
     declineSeconds: args.declineSeconds,
+    keySeconds: args.keySeconds,
+    takeOverSeconds: args.takeOverSeconds,
+    concessionSeconds: args.concessionSeconds,
     unbondingSeconds: args.unbondingDays * DAY_SECONDS,
+    rewardEpochSeconds: args.rewardEpochHours * HOUR_SECONDS,
+    rewardBudgetWei: parseAmount(args.rewardBudget, currency, "reward-budget"),
+    rewardCapBps: args.rewardCapBps,
   };
   const known = args.fresh ? undefined : await knownDeployment(context);
   if (known !== undefined) {
@@ -81,7 +105,7 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
   await assertFunds(context, signer.address, currency);
   const journal = THROW_AWAY_CHAINS.includes(chainId) ? undefined : path.replace(/(\.json)?$/, ".journal");
   if (journal !== undefined) await setAside(journal, args.fresh, context);
-  const deployment = await out.step("Deploying KeyRegistry, ProviderRegistry and TaskMarket", () =>
+  const deployment = await out.step("Deploying the registries, the market and its rewards", () =>
     deployAll({ hre, context, settings, currency, journal }),
   );
   await verifyDeployment(deployment, provider);
@@ -122,9 +146,15 @@ async function deployAll({
         currency: settings.currency,
         unbondingSeconds: settings.unbondingSeconds,
         declineWindowSeconds: settings.declineSeconds,
+        keyWindowSeconds: settings.keySeconds,
+        takeOverWindowSeconds: settings.takeOverSeconds,
+        concessionWindowSeconds: settings.concessionSeconds,
         admin: settings.admin,
         treasury: settings.treasury,
         feeBps: settings.feeBps,
+        epochSeconds: settings.rewardEpochSeconds,
+        budgetWei: settings.rewardBudgetWei,
+        capBps: settings.rewardCapBps,
       },
     },
     accounts: [deployer],
@@ -139,7 +169,9 @@ async function deployAll({
   const contracts = {
     KeyRegistry: addressOf("KeyRegistry"),
     ProviderRegistry: addressOf("ProviderRegistry"),
+    ModelRegistry: addressOf("ModelRegistry"),
     TaskMarket: addressOf("TaskMarket"),
+    ProviderRewards: addressOf("ProviderRewards"),
   };
   if (settings.admin !== deployer) {
     const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, await signer());
@@ -187,30 +219,52 @@ async function readSettings(
   { provider }: Context,
 ): Promise<Settings & { linked: boolean }> {
   const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, provider);
-  const market = TaskMarket__factory.connect(contracts.TaskMarket, provider);
+  const market = ITaskMarket__factory.connect(contracts.TaskMarket, provider);
+  const rewards = ProviderRewards__factory.connect(contracts.ProviderRewards, provider);
   const keys = KeyRegistry__factory.connect(contracts.KeyRegistry, provider);
-  const [currency, ofRegistry, unbonding, effectiveAt, of, decline, admin, treasury, fee] = await Promise.all(
-    [
-      market.currency(),
-      registry.currency(),
-      registry.unbondingPeriod(),
-      registry.marketEffectiveAt(contracts.TaskMarket),
-      market.registry(),
-      market.declineWindow(),
-      market.owner(),
-      market.treasury(),
-      market.feeBps(),
-      keys.latestEpoch(ZeroAddress),
-    ],
-  );
+  const [currency, ofRegistry, unbonding, effectiveAt, of, models, ofRewards] = await Promise.all([
+    market.currency(),
+    registry.currency(),
+    registry.unbondingPeriod(),
+    registry.marketEffectiveAt(contracts.TaskMarket),
+    market.registry(),
+    market.models(),
+    rewards.market(),
+    keys.latestEpoch(ZeroAddress),
+  ]);
+  const [decline, key, takeOver, concession, admin, treasury, fee] = await Promise.all([
+    market.declineWindow(),
+    market.keyWindow(),
+    market.takeOverWindow(),
+    market.concessionWindow(),
+    market.owner(),
+    market.treasury(),
+    market.feeBps(),
+  ]);
+  const [epochSeconds, budgetWei, capBps] = await Promise.all([
+    rewards.epochSeconds(),
+    rewards.budgetWei(),
+    rewards.capBps(),
+  ]);
   return {
     currency,
     admin,
     treasury,
     feeBps: Number(fee),
     declineSeconds: Number(decline),
+    keySeconds: Number(key),
+    takeOverSeconds: Number(takeOver),
+    concessionSeconds: Number(concession),
     unbondingSeconds: Number(unbonding),
-    linked: of === contracts.ProviderRegistry && ofRegistry === currency && effectiveAt !== 0n,
+    rewardEpochSeconds: Number(epochSeconds),
+    rewardBudgetWei: budgetWei,
+    rewardCapBps: Number(capBps),
+    linked:
+      of === contracts.ProviderRegistry &&
+      models === contracts.ModelRegistry &&
+      ofRewards === contracts.TaskMarket &&
+      ofRegistry === currency &&
+      effectiveAt !== 0n,
   };
 }
 
@@ -220,7 +274,7 @@ function differencesOf(wanted: Settings, { linked, ...found }: Settings & { link
     ...names
       .filter((name) => wanted[name] !== found[name])
       .map((name) => `${name} ${found[name]} instead of ${wanted[name]}`),
-    ...(linked ? [] : ["a market that its registry does not know"]),
+    ...(linked ? [] : ["contracts that do not know each other"]),
   ];
 }
 
