@@ -127,10 +127,9 @@ abstract contract Orders is IOrders, TaskBook {
         bytes memory call_ = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
         bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
         assembly ("memory-safe") {
-            signed := and(
-                staticcall(limit, signer, add(call_, 0x20), mload(call_), 0, 0x20),
-                and(gt(returndatasize(), 0x1f), eq(mload(0), magic))
-            )
+            // A statement of its own: of a call's arguments the last is evaluated first.
+            let answered := staticcall(limit, signer, add(call_, 0x20), mload(call_), 0, 0x20)
+            signed := and(answered, and(gt(returndatasize(), 0x1f), eq(mload(0), magic)))
         }
     }
 

@@ -328,10 +328,8 @@ abstract contract TaskBook is ITaskBook, Ledger, FeeBook, EIP712 {
         uint256 limit = ARBITER_GAS;
         assembly ("memory-safe") {
             // The scratch space holds both words.
-            answered := and(
-                staticcall(limit, target, add(call_, 0x20), mload(call_), 0, 0x40),
-                gt(returndatasize(), 0x3f)
-            )
+            answered := staticcall(limit, target, add(call_, 0x20), mload(call_), 0, 0x40)
+            answered := and(answered, gt(returndatasize(), 0x3f))
             if answered {
                 a := mload(0)
                 b := mload(0x20)
