@@ -94,14 +94,17 @@ export async function createWorld(
   const currency = erc20 === undefined ? ZeroAddress : await erc20.getAddress();
   const keys = await ethers.deployContract("KeyRegistry");
   const registry = await ethers.deployContract("ProviderRegistry", [currency, 45n * DAY, admin.address]);
+  const models = await ethers.deployContract("ModelRegistry");
   const { market } = await deployTaskMarket(ethers, {
     registry,
+    models,
     currency,
     declineWindow: DECLINE_WINDOW,
     treasury,
     feeBps: FEE_BPS,
   });
   await registry.authorizeMarket(await market.getAddress());
+  const rewards = await ethers.deployContract("ProviderRewards", [market, DAY, 10n ** 18n, 10_000]);
   const { chainId } = await ethers.provider.getNetwork();
   const deployment: Deployment = {
     schema: "neura/deployment/1",
@@ -110,7 +113,9 @@ export async function createWorld(
     contracts: {
       KeyRegistry: await keys.getAddress(),
       ProviderRegistry: await registry.getAddress(),
+      ModelRegistry: await models.getAddress(),
       TaskMarket: await market.getAddress(),
+      ProviderRewards: await rewards.getAddress(),
     },
     currency: { address: currency, symbol: "ANKR", decimals: 18 },
   };

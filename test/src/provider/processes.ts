@@ -18,9 +18,11 @@ import { Slots } from "../../../src/provider/slots.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
 import { startGateway } from "../../../src/storage/gateway/gateway.ts";
 import {
+  ITaskMarket__factory,
   KeyRegistry__factory,
+  ModelRegistry__factory,
   ProviderRegistry__factory,
-  TaskMarket__factory,
+  ProviderRewards__factory,
 } from "../../../types/index.ts";
 import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { fileIn, MACHINE } from "../market/support.ts";
@@ -138,7 +140,7 @@ export class ProcessStage {
   /** How often the task was delivered. */
   readonly deliveriesOf = async (taskId: string): Promise<number> => {
     const { TaskMarket: market } = this.deployment.contracts;
-    const contract = TaskMarket__factory.connect(market, this.provider);
+    const contract = ITaskMarket__factory.connect(market, this.provider);
     return (await contract.queryFilter(contract.filters.TaskDelivered(taskId))).length;
   };
 }
@@ -190,8 +192,12 @@ async function deploy(provider: JsonRpcProvider): Promise<Deployment> {
   const keys = await (await new KeyRegistry__factory(admin).deploy()).waitForDeployment();
   const factory = new ProviderRegistry__factory(admin);
   const registry = await (await factory.deploy(ZeroAddress, 45 * DAY, admin.address)).waitForDeployment();
-  const { market } = await deployTaskMarket({ getSigners: () => Promise.resolve([admin]) }, { registry });
+  const models = await (await new ModelRegistry__factory(admin).deploy()).waitForDeployment();
+  const signers = { getSigners: () => Promise.resolve([admin]) };
+  const { market } = await deployTaskMarket(signers, { registry, models });
   await (await registry.authorizeMarket(await market.getAddress())).wait();
+  const rewardsFactory = new ProviderRewards__factory(admin);
+  const rewards = await (await rewardsFactory.deploy(market, DAY, 10n ** 18n, 10_000)).waitForDeployment();
   return {
     schema: "neura/deployment/1",
     chainId: 31337,
@@ -199,7 +205,9 @@ async function deploy(provider: JsonRpcProvider): Promise<Deployment> {
     contracts: {
       KeyRegistry: await keys.getAddress(),
       ProviderRegistry: await registry.getAddress(),
+      ModelRegistry: await models.getAddress(),
       TaskMarket: await market.getAddress(),
+      ProviderRewards: await rewards.getAddress(),
     },
     currency: { address: ZeroAddress, symbol: "ANKR", decimals: 18 },
   };
