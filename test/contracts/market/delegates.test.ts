@@ -170,9 +170,9 @@ for (const [currency, options] of CURRENCIES) {
           "Escrow_DelegationScope",
           [parties.owner.address, parties.delegate.address, parties.provider.address, model],
         );
-      // The delegation would allow it; there are no models yet.
+      // The delegation would allow it; this market has no models.
       await expectRefusal(fixture, () => submitAsDelegate(fixture, withModel(7n)), "Tasks_Unsupported", [
-        "conditions",
+        "model",
       ]);
     });
 

@@ -20,13 +20,13 @@ const DELAY = 7n * DAY;
 
 const Status = {
   Funded: 1n,
-  Active: 2n,
-  Settled: 5n,
-  Cancelled: 6n,
-  Expired: 7n,
-  Declined: 8n,
-  Failed: 9n,
-  Abandoned: 10n,
+  Active: 3n,
+  Settled: 7n,
+  Cancelled: 8n,
+  Expired: 9n,
+  Declined: 10n,
+  Failed: 11n,
+  Abandoned: 12n,
 } as const;
 
 // ---- Steps ----
@@ -482,8 +482,8 @@ async function expectModel({ fixture, model, signerOf }: Walk, what: string) {
     NAMES.reduce((sum, name) => sum + model.people[name].ledger + model.people[name].fees, 0n) +
     model.tasks.filter(isLive).reduce((sum, { cost }) => sum + cost, 0n);
   for (const [i, task] of model.tasks.slice(-6).entries()) {
-    const { status, since, taskFeeBps } = await market.taskOf(task.call.id);
-    actual[`task ${i}`] = { status, since, feeBps: taskFeeBps };
+    const { status, since, feeBps } = await market.taskOf(task.call.id);
+    actual[`task ${i}`] = { status, since, feeBps };
     expected[`task ${i}`] = { status: task.status, since: task.since, feeBps: task.feeBps };
   }
   expect(actual, what).to.deep.equal(expected);

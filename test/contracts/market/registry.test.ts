@@ -2,7 +2,9 @@ import { expect } from "chai";
 
 import { expectMoves, expectRefusal, useMarket } from "./books.ts";
 import type { Books } from "./books.ts";
-import { deployTaskMarket } from "./deploy.ts";
+import { TaskMarket__factory, TaskMarketExtension__factory } from "../../../types/index.ts";
+import { deployTaskMarket, WINDOWS } from "./deploy.ts";
+import type { MarketSettings } from "./deploy.ts";
 import { COLLATERAL_WEI, COST_WEI, DAY, DECLINE_WINDOW, FEE_BPS, PRICE_WEI, STAKE_WEI } from "./fixture.ts";
 import type { Fixture, MarketOptions, TaskOptions } from "./fixture.ts";
 
@@ -405,19 +407,9 @@ for (const [currency, options] of CURRENCIES) {
 describe("TaskMarket constructor", () => {
   const use = useMarket();
 
-  async function deploy({ ethers, parties }: Fixture, changes: Partial<Record<number, unknown>>) {
-    const values = [
-      ethers.ZeroAddress,
-      changes[1] ?? (await deployRegistry(use(), ethers.ZeroAddress, 45n * DAY)),
-      0n,
-      parties.admin.address,
-      parties.treasury.address,
-      0n,
-    ];
-    return ethers.deployContract(
-      "TaskMarket",
-      values.map((value, i) => changes[i] ?? value),
-    );
+  async function deploy({ ethers }: Fixture, changes: Partial<MarketSettings>) {
+    const registry = changes.registry ?? (await deployRegistry(use(), ethers.ZeroAddress, 45n * DAY));
+    return (await deployTaskMarket(ethers, { registry, ...changes })).market;
   }
 
   async function deployRegistry({ ethers, parties }: Fixture, currency: string, unbonding: bigint) {
@@ -433,10 +425,10 @@ describe("TaskMarket constructor", () => {
     const fixture = use();
     const token = await (await fixture.ethers.deployContract("MockERC20")).getAddress();
     const registry = await deployRegistry(fixture, token, 45n * DAY);
-    await expect(deploy(fixture, { 1: registry }))
+    await expect(deploy(fixture, { registry }))
       .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitRegistry")
       .withArgs(registry);
-    await deploy(fixture, { 0: token, 1: registry });
+    await deploy(fixture, { currency: token, registry });
   });
 
   it("A20_RevertWhen stake could leave within the longest task", async () => {
@@ -444,58 +436,97 @@ describe("TaskMarket constructor", () => {
     const { ZeroAddress } = fixture.ethers;
     for (const unbonding of [0n, 30n * DAY]) {
       const registry = await deployRegistry(fixture, ZeroAddress, unbonding);
-      await expect(deploy(fixture, { 1: registry }))
+      await expect(deploy(fixture, { registry }))
         .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitRegistry")
         .withArgs(registry);
     }
-    await deploy(fixture, { 1: await deployRegistry(fixture, ZeroAddress, 30n * DAY + 1n) });
+    await deploy(fixture, { registry: await deployRegistry(fixture, ZeroAddress, 30n * DAY + 1n) });
   });
 
   it("A06_RevertWhen there is no registry or no token at the address", async () => {
     const fixture = use();
     const { ethers, parties } = fixture;
-    await expect(deploy(fixture, { 1: parties.stranger.address })).to.be.revert(ethers);
-    await expect(deploy(fixture, { 0: parties.stranger.address }))
+    await expect(deploy(fixture, { registry: parties.stranger.address })).to.be.revert(ethers);
+    await expect(deploy(fixture, { currency: parties.stranger.address }))
       .to.be.revertedWithCustomError(fixture.market, "Currency_NoCode")
       .withArgs(parties.stranger.address);
   });
 
   it("A15_RevertWhen a provider could decline for longer than a day", async () => {
     const fixture = use();
-    await expect(deploy(fixture, { 2: DAY + 1n }))
-      .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitDeclineWindow")
+    await expect(deploy(fixture, { declineWindow: DAY + 1n }))
+      .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitWindow")
       .withArgs(DAY + 1n, DAY);
-    expect(await (await deploy(fixture, { 2: DAY })).declineWindow()).to.equal(DAY);
+    expect(await (await deploy(fixture, { declineWindow: DAY })).declineWindow()).to.equal(DAY);
   });
 
   it("A40_RevertWhen admin, treasury or fee are out of bounds", async () => {
     const fixture = use();
     const { ethers, market } = fixture;
-    await expect(deploy(fixture, { 3: ethers.ZeroAddress }))
+    await expect(deploy(fixture, { admin: ethers.ZeroAddress, treasury: fixture.parties.treasury }))
       .to.be.revertedWithCustomError(market, "OwnableInvalidOwner")
       .withArgs(ethers.ZeroAddress);
-    await expect(deploy(fixture, { 4: ethers.ZeroAddress })).to.be.revertedWithCustomError(
+    await expect(deploy(fixture, { treasury: ethers.ZeroAddress })).to.be.revertedWithCustomError(
       market,
       "ProtocolFee_ZeroTreasury",
     );
-    await expect(deploy(fixture, { 5: 1_001n }))
+    await expect(deploy(fixture, { feeBps: 1_001n }))
       .to.be.revertedWithCustomError(market, "ProtocolFee_AboveCeiling")
       .withArgs(1_001n, 1_000n);
-    const highest = await deploy(fixture, { 5: 1_000n });
+    const highest = await deploy(fixture, { feeBps: 1_000n });
     expect(await highest.feeBps()).to.equal(1_000n);
   });
 
   it("says what it was made of", async () => {
     const fixture = use();
-    const { market, registry, parties } = fixture;
+    const { market, extension, registry, parties } = fixture;
     expect(await market.registry()).to.equal(await registry.getAddress());
     expect(await market.currency()).to.equal(fixture.currency);
     expect(await market.declineWindow()).to.equal(DECLINE_WINDOW);
     expect(await market.owner()).to.equal(parties.admin.address);
     expect(await market.treasury()).to.equal(parties.treasury.address);
     expect(await market.feeBps()).to.equal(FEE_BPS);
-    const response = market.deploymentTransaction()!;
-    await expect(response).to.emit(market, "FeeScheduled").withArgs(FEE_BPS, 0n);
-    await expect(response).to.emit(market, "TreasuryChanged").withArgs(parties.treasury.address);
+    expect(await market.keyWindow()).to.equal(WINDOWS.keyWindow);
+    expect(await market.takeOverWindow()).to.equal(WINDOWS.takeOverWindow);
+    expect(await market.concessionWindow()).to.equal(WINDOWS.concessionWindow);
+    expect(await market.models()).to.equal(fixture.ethers.ZeroAddress);
+    expect(await market.extension()).to.equal(await extension.getAddress());
+    expect(await market.settingsHash()).to.equal(await extension.settingsHash());
+    const scheduled = await market.queryFilter(market.filters.FeeScheduled());
+    expect(scheduled.map(({ args }) => [args.bps, args.effectiveAt])).to.deep.equal([[FEE_BPS, 0n]]);
+    const changed = await market.queryFilter(market.filters.TreasuryChanged());
+    expect(changed.map(({ args }) => args.treasury)).to.deep.equal([parties.treasury.address]);
+  });
+
+  it("A40_RevertWhen the extension was made with any other setting, or is none", async () => {
+    const fixture = use();
+    const { ethers, registry, parties } = fixture;
+    const same = {
+      registry,
+      currency: ethers.ZeroAddress,
+      models: ethers.ZeroAddress,
+      ...WINDOWS,
+      admin: parties.admin,
+      treasury: parties.treasury,
+      feeBps: FEE_BPS,
+    };
+    const extension = await new TaskMarketExtension__factory(parties.admin).deploy(same);
+    const factory = new TaskMarket__factory(parties.admin);
+    await factory.deploy(same, extension);
+    for (const change of [
+      { registry: await deployRegistry(fixture, ethers.ZeroAddress, 45n * DAY) },
+      { models: parties.stranger },
+      { declineWindow: 1n },
+      { keyWindow: 1n },
+      { takeOverWindow: 1n },
+      { concessionWindow: 1n },
+      { admin: parties.stranger },
+      { treasury: parties.stranger },
+      { feeBps: 0n },
+    ])
+      await expect(factory.deploy({ ...same, ...change }, extension))
+        .to.be.revertedWithCustomError(fixture.market, "TaskMarket_UnfitExtension")
+        .withArgs(await extension.getAddress());
+    await expect(factory.deploy(same, parties.stranger)).to.be.revert(ethers);
   });
 });

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { expectMoves, expectRefusal, useMarket } from "./books.ts";
-import { COST_WEI, DURATION, METERED, PRICE_WEI } from "./fixture.ts";
-import type { Fixture, Task } from "./fixture.ts";
+import { COST_WEI, DAY, DURATION, Flag, METERED, PRICE_WEI } from "./fixture.ts";
+import type { Fixture, Task, TaskOptions } from "./fixture.ts";
 
 const submitAs = ({ market, parties }: Fixture, task: Task, value = 0n) =>
   market.connect(parties.owner).submit(task.terms, task.work, { value });
@@ -136,30 +136,9 @@ describe("TaskMarket submit, paid in the native coin", () => {
 
   it("A12_RevertWhen terms or work are out of order: the money stays", async () => {
     const fixture = use();
-    const { ethers } = fixture;
     const valid = await fixture.makeTask();
-    const submitWith = (changes: object, work: object = {}) =>
-      submitAs(
-        fixture,
-        { ...valid, terms: { ...valid.terms, ...changes }, work: { ...valid.work, ...work } },
-        2n * COST_WEI,
-      );
-    await expectRefusal(fixture, () => submitWith({ provider: ethers.ZeroAddress }), "Tasks_ZeroAddress");
-    await expectRefusal(fixture, () => submitWith({ assurance: 1n << 96n }), "Tasks_Unsupported", [
-      "arbiter",
-    ]);
-    await expectRefusal(
-      fixture,
-      () => submitWith({ price: valid.terms.price | (1n << 96n) }),
-      "Tasks_Unsupported",
-      ["price"],
-    );
-    await expectRefusal(
-      fixture,
-      () => submitWith({ conditions: valid.terms.conditions | (1n << 184n) }),
-      "Tasks_Unsupported",
-      ["conditions"],
-    );
+    const submitWith = (changes: object) =>
+      submitAs(fixture, { ...valid, terms: { ...valid.terms, ...changes } }, 2n * COST_WEI);
     await expectRefusal(fixture, () => submitWith({ price: METERED }), "Tasks_ZeroAmount");
     const late = valid.startBy | ((valid.startBy + DURATION - 1n) << 40n) | (DURATION << 80n);
     await fixture.networkHelpers.time.setNextBlockTimestamp(valid.startBy);
@@ -169,6 +148,69 @@ describe("TaskMarket submit, paid in the native coin", () => {
       valid.startBy + DURATION - 1n,
       DURATION,
     ]);
+  });
+
+  it("A12_RevertWhen a feature does not fit the others, or a bit has no meaning", async () => {
+    const fixture = use();
+    const { ethers, parties } = fixture;
+    const provider = ethers.ZeroAddress;
+    const arbiter = parties.stranger.address;
+    const lease = { heartbeat: 60n };
+    const open = { provider, collateral: 1n, maximum: PRICE_WEI };
+    const judged = { arbiter, challengePeriod: 60n };
+    const now = BigInt(await fixture.networkHelpers.time.latest());
+    const later = { startBy: now + 100n, completeBy: now + 20n * DAY };
+    const refused: [TaskOptions, string][] = [
+      [{ ...open, collateral: 0n }, "collateral"],
+      [{ ...open, maximum: 0n }, "maximumWei"],
+      [{ ...open, maximum: PRICE_WEI - 1n }, "maximumWei"],
+      [{ maximum: PRICE_WEI }, "maximumWei"],
+      [{ flags: Flag.Sealed }, "flags"],
+      [{ flags: Flag.IdleStop }, "flags"],
+      [{ flags: 4n }, "flags"],
+      [{ ...lease, flags: 128n }, "flags"],
+      [{ price: PRICE_WEI | (2n << 192n) }, "price"],
+      [{ price: PRICE_WEI | METERED | (1n << 248n) }, "price"],
+      [{ ...lease, price: COST_WEI }, "price"],
+      [{ heartbeat: 9n }, "heartbeat"],
+      [{ heartbeat: DAY + 1n }, "heartbeat"],
+      [{ price: PRICE_WEI | METERED | (60n << 200n) }, "heartbeat"],
+      [{ notice: 1n }, "heartbeat"],
+      [{ ...lease, notice: 7n * DAY + 1n }, "notice"],
+      [{ ...lease, ...judged }, "challengePeriod"],
+      [{ arbiter }, "arbiter"],
+      [{ challengePeriod: 60n }, "arbiter"],
+      [{ ...judged, ...later, challengePeriod: 14n * DAY + 1n }, "challengePeriod"],
+      [{ model: 1n, royaltyBps: 8_001n }, "royaltyBps"],
+      [{ royaltyBps: 1n }, "royaltyBps"],
+      // This market has no registry of models.
+      [{ model: 1n, royaltyBps: 8_000n }, "model"],
+      [{ model: 1n }, "model"],
+    ];
+    for (const [options, field] of refused) {
+      const task = await fixture.makeTask(options);
+      await expectRefusal(fixture, () => submitAs(fixture, task, 2n * COST_WEI), "Tasks_Unsupported", [
+        field,
+      ]);
+    }
+    const kind = await fixture.makeTask(lease);
+    kind.terms.conditions += 1n << 144n;
+    await expectRefusal(fixture, () => submitAs(fixture, kind, 2n * COST_WEI), "Tasks_Unsupported", ["kind"]);
+    // What stands at these bounds is good.
+    const allowed: TaskOptions[] = [
+      open,
+      { ...open, flags: Flag.Sealed },
+      { ...open, ...judged, ...later, challengePeriod: 14n * DAY },
+      { ...lease, heartbeat: 10n, notice: 7n * DAY, flags: Flag.IdleStop },
+      { ...open, ...lease, heartbeat: DAY, flags: Flag.Sealed | Flag.IdleStop },
+    ];
+    for (const [i, options] of allowed.entries()) {
+      const task = await fixture.makeTask({ ...options, salt: ethers.id(`allowed ${i}`) });
+      await expectMoves(fixture, () => submitAs(fixture, task, COST_WEI), {
+        "wallet.owner": -COST_WEI,
+        "wallet.market": COST_WEI,
+      });
+    }
   });
 
   it("A12_RevertWhen the cost does not fit a ledger word", async () => {
@@ -214,7 +256,7 @@ describe("TaskMarket submit, paid in the native coin", () => {
   it("A17_the id is the EIP-712 digest that a wallet computes", async () => {
     const fixture = use();
     const { ethers, market } = fixture;
-    const { terms, work, workHash, id } = await fixture.makeTask({ collateral: 5n });
+    const { terms, work, workHash, backup, id } = await fixture.makeTask({ collateral: 5n });
     const { chainId } = await ethers.provider.getNetwork();
     const types = {
       Task: [
@@ -230,6 +272,7 @@ describe("TaskMarket submit, paid in the native coin", () => {
         { name: "resources", type: "uint256" },
         { name: "payloadHash", type: "bytes32" },
         { name: "payload", type: "string" },
+        { name: "backup", type: "address" },
       ],
     };
     const domain = {
@@ -239,8 +282,8 @@ describe("TaskMarket submit, paid in the native coin", () => {
       verifyingContract: await market.getAddress(),
     };
     const encoder = ethers.TypedDataEncoder;
-    expect(encoder.hash(domain, types, { ...terms, work })).to.equal(id);
-    expect(encoder.hashStruct("Work", { Work: types.Work }, work)).to.equal(workHash);
+    expect(encoder.hash(domain, types, { ...terms, work: { ...work, backup } })).to.equal(id);
+    expect(encoder.hashStruct("Work", { Work: types.Work }, { ...work, backup })).to.equal(workHash);
     const asOwner = market.connect(fixture.parties.owner);
     expect(await asOwner.submit.staticCall(terms, work, { value: COST_WEI })).to.equal(id);
   });

@@ -60,7 +60,7 @@ const entries = ({ encode, providerAddress, marketAddress, stakeValue, provider,
     { name: "stake", by: provider, data: encode("stake", [1n]), value: stakeValue(1n), error: guard },
     { name: "withdrawStake", by: provider, data: withdraw, value: 0n, error: guard },
     ...[0n, 1n].map((slashed) => {
-      const data = encode("release", [providerAddress, 1n, slashed, Record.Failed]);
+      const data = encode("release", [providerAddress, 1n, slashed, Record.Failed, false]);
       return { name: `release with ${String(slashed)}`, by: market, data, value: 0n, error: guard };
     }),
     // The rest changes what is its caller's own to change, and has its own bounds.
@@ -95,7 +95,7 @@ const transfers = ({ asProvider, asMarket, encode, providerAddress, stakeValue }
   {
     name: "slash",
     pays: true,
-    call: () => asMarket(encode("release", [providerAddress, LOCK_WEI, 7n, Record.Failed])),
+    call: () => asMarket(encode("release", [providerAddress, LOCK_WEI, 7n, Record.Failed, false])),
   },
 ];
 
@@ -170,7 +170,7 @@ describe("ProviderRegistry among hostile parties", () => {
         ] as const) {
           await provider.arm(address, 0n, encode("unstake", [amount]));
           const slashed = isFree ? 1n : STAKE_WEI;
-          await asMarket(encode("release", [providerAddress, slashed, slashed, Record.Failed]));
+          await asMarket(encode("release", [providerAddress, slashed, slashed, Record.Failed, false]));
           expect(await provider.entries()).to.equal(1n);
           expect(await provider.succeeded()).to.equal(isFree);
         }
@@ -318,7 +318,7 @@ describe("ProviderRegistry among hostile parties", () => {
     );
     expect(await views()).to.deep.equal(before);
     // The market gets what it slashes of a blocked provider all the same.
-    await asMarket(encode("release", [providerAddress, 20n, 20n, Record.Failed]));
+    await asMarket(encode("release", [providerAddress, 20n, 20n, Record.Failed, false]));
     expect(await balanceOf(hostile.marketAddress)).to.equal(20n);
     await asProvider(encode("withdrawStake", [parties.stranger.address]));
     expect(await balanceOf(parties.stranger.address)).to.equal(FUNDS_WEI + 10n);
@@ -327,11 +327,11 @@ describe("ProviderRegistry among hostile parties", () => {
     const paused = await views();
     for (const call of [
       () => asProvider(encode("stake", [1n])),
-      () => asMarket(encode("release", [providerAddress, 20n, 20n, Record.Failed])),
+      () => asMarket(encode("release", [providerAddress, 20n, 20n, Record.Failed, false])),
     ])
       await expect(call()).to.be.revertedWithCustomError(list, "BlocklistERC20_Paused");
     expect(await views()).to.deep.equal(paused);
-    await asMarket(encode("release", [providerAddress, 20n, 0n, Record.None]));
+    await asMarket(encode("release", [providerAddress, 20n, 0n, Record.None, false]));
     expect((await registry.providerOf(providerAddress)).locked).to.equal(LOCK_WEI - 40n);
   });
 
@@ -394,7 +394,7 @@ describe("ProviderRegistry among hostile parties", () => {
       // All that was staked leaves, and only that.
       const { asProvider, asMarket, encode, providerAddress, marketAddress } = hostile;
       const had = await balanceOf(marketAddress);
-      await asMarket(encode("release", [providerAddress, LOCK_WEI, LOCK_WEI, Record.Failed]));
+      await asMarket(encode("release", [providerAddress, LOCK_WEI, LOCK_WEI, Record.Failed, false]));
       await asProvider(encode("unstake", [STAKE_WEI - LOCK_WEI]));
       await networkHelpers.time.increase(PERIOD);
       await asProvider(encode("withdrawStake", [providerAddress]));

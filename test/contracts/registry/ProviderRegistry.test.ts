@@ -56,6 +56,8 @@ describe("ProviderRegistry", () => {
         declined: 0n,
         abandoned: 0n,
         failed: 0n,
+        disputed: 0n,
+        assigned: 0n,
         stake: 0n,
         locked: 0n,
         unbonding: 0n,
@@ -71,7 +73,7 @@ describe("ProviderRegistry", () => {
       const fixture = await deploy({ stakeWei: STAKE_WEI });
       const { registry, parties } = fixture;
       const { provider, operator, market } = parties;
-      await registry.connect(market).release(provider.address, 0n, 0n, Record.Failed);
+      await registry.connect(market).release(provider.address, 0n, 0n, Record.Failed, false);
       for (const status of [Status.Active, Status.Paused]) {
         await registry.connect(provider).setStatus(status);
         const again = () => registry.connect(provider).register(operator.address, operator.address, OFFER);
@@ -353,13 +355,13 @@ describe("ProviderRegistry", () => {
           unbonding: 0n,
           free: STAKE_WEI - 60n,
         });
-        const unlocking = as.release(provider.address, 10n, 0n, Record.None);
+        const unlocking = as.release(provider.address, 10n, 0n, Record.None, false);
         await expect(unlocking)
           .to.emit(registry, "StakeUnlocked")
           .withArgs(provider.address, market.address, 10n);
         await expect(unlocking).not.to.emit(registry, "StakeSlashed");
         await expect(unlocking).not.to.emit(registry, "ProviderRecorded");
-        const slashing = as.release(provider.address, 50n, 20n, Record.Failed);
+        const slashing = as.release(provider.address, 50n, 20n, Record.Failed, false);
         await expect(slashing)
           .to.emit(registry, "StakeUnlocked")
           .withArgs(provider.address, market.address, 50n);
@@ -396,7 +398,7 @@ describe("ProviderRegistry", () => {
           [provider, 0n, 60n, 60n, 60n],
         ] as const) {
           const call = () =>
-            registry.connect(caller).release(provider.address, unlocked, slashed, Record.Failed);
+            registry.connect(caller).release(provider.address, unlocked, slashed, Record.Failed, false);
           const args = [provider.address, caller.address, locked, asked];
           await expectRefusal(fixture, call, "ProviderRegistry_BeyondLock", args);
         }
@@ -431,22 +433,25 @@ describe("ProviderRegistry", () => {
       const { registry, parties } = fixture;
       await registry.connect(parties.market).lock(parties.provider.address, 5n);
       await registry.connect(parties.provider).setStatus(Status.Paused);
-      await registry.connect(parties.market).release(parties.provider.address, 5n, 0n, Record.Declined);
+      await registry
+        .connect(parties.market)
+        .release(parties.provider.address, 5n, 0n, Record.Declined, false);
       expect((await stakeOf(fixture)).free).to.equal(STAKE_WEI);
     });
 
-    it("count declined, abandoned and failed tasks apart", async () => {
+    it("count declined, abandoned, failed and disputed tasks apart", async () => {
       const { registry, parties } = await deploy();
       const { provider, market } = parties;
-      const expected = { declined: 0n, abandoned: 0n, failed: 0n };
+      const expected = { declined: 0n, abandoned: 0n, failed: 0n, disputed: 0n };
       for (const [record, field] of [
         [Record.None, undefined],
         [Record.Declined, "declined"],
         [Record.Abandoned, "abandoned"],
         [Record.Failed, "failed"],
+        [Record.Disputed, "disputed"],
         [Record.Failed, "failed"],
       ] as const) {
-        const releasing = registry.connect(market).release(provider.address, 0n, 0n, record);
+        const releasing = registry.connect(market).release(provider.address, 0n, 0n, record, false);
         if (field === undefined) {
           await expect(releasing).not.to.emit(registry, "ProviderRecorded");
         } else {
@@ -470,7 +475,7 @@ describe("ProviderRegistry", () => {
         [market, stranger.address],
         [market, ethers.ZeroAddress],
       ] as const) {
-        const releasing = registry.connect(caller).release(account, 0n, 0n, Record.Failed);
+        const releasing = registry.connect(caller).release(account, 0n, 0n, Record.Failed, false);
         await expect(releasing).not.to.revert(ethers);
         await expect(releasing).not.to.emit(registry, "ProviderRecorded");
       }
@@ -498,11 +503,11 @@ describe("ProviderRegistry", () => {
       await networkHelpers.time.setNextBlockTimestamp(effectiveAt - 1n);
       await expectRefusal(fixture, early, "ProviderRegistry_NotAMarket", [laterMarket.address]);
       // A market that may not lock yet counts nothing either.
-      await registry.connect(laterMarket).release(provider.address, 0n, 0n, Record.Failed);
+      await registry.connect(laterMarket).release(provider.address, 0n, 0n, Record.Failed, false);
       expect((await registry.providerOf(provider.address)).failed).to.equal(0n);
       await networkHelpers.time.setNextBlockTimestamp(effectiveAt);
       await registry.connect(laterMarket).lock(provider.address, 10n);
-      await registry.connect(laterMarket).release(provider.address, 10n, 10n, Record.Failed);
+      await registry.connect(laterMarket).release(provider.address, 10n, 10n, Record.Failed, false);
       await registry.connect(provider).withdrawStake(provider.address);
       expect(await balanceOf(provider.address)).to.equal(FUNDS_WEI - 10n);
       expect(await balanceOf(laterMarket.address)).to.equal(FUNDS_WEI + 10n);

@@ -89,11 +89,11 @@ export type Fixture = Awaited<ReturnType<typeof deployRegistry>>;
 
 /** A provider as a plain object, to be compared field by field. */
 export const plain = (provider: Awaited<ReturnType<Fixture["registry"]["providerOf"]>>) => {
-  const { account, operator, payout, status, registeredAt, declined, abandoned, failed } = provider;
-  const { stake, locked, unbonding, unbondsAt, offer } = provider;
+  const { account, operator, payout, status, registeredAt, declined, abandoned, failed, disputed } = provider;
+  const { assigned, stake, locked, unbonding, unbondsAt, offer } = provider;
   const { shape, rateWei, slots, metadata } = offer;
   return {
-    ...{ account, operator, payout, status, registeredAt, declined, abandoned, failed },
-    ...{ stake, locked, unbonding, unbondsAt, offer: { shape, rateWei, slots, metadata } },
+    ...{ account, operator, payout, status, registeredAt, declined, abandoned, failed, disputed },
+    ...{ assigned, stake, locked, unbonding, unbondsAt, offer: { shape, rateWei, slots, metadata } },
   };
 };
