@@ -58,12 +58,13 @@ describe("ProviderRewards", () => {
       const { ethers, rewards, marketAddress } = await deployRewards();
       const make = (epoch: bigint, budgetWei: bigint, capBps: bigint) =>
         ethers.deployContract("ProviderRewards", [marketAddress, epoch, budgetWei, capBps]);
-      for (const [making, error, args] of [
-        [make(3_599n, 1n, 1n), "ProviderRewards_UnfitEpoch", [3_599n, 3_600n]],
-        [make(3_600n, 0n, 1n), "ProviderRewards_ZeroAmount", []],
-        [make(3_600n, 1n, 0n), "ProviderRewards_UnfitCap", [0n, 10_000n]],
-        [make(3_600n, 1n, 10_001n), "ProviderRewards_UnfitCap", [10_001n, 10_000n]],
+      for (const [[epoch, budgetWei, capBps], error, args] of [
+        [[3_599n, 1n, 1n], "ProviderRewards_UnfitEpoch", [3_599n, 3_600n]],
+        [[3_600n, 0n, 1n], "ProviderRewards_ZeroAmount", []],
+        [[3_600n, 1n, 0n], "ProviderRewards_UnfitCap", [0n, 10_000n]],
+        [[3_600n, 1n, 10_001n], "ProviderRewards_UnfitCap", [10_001n, 10_000n]],
       ] as const) {
+        const making = make(epoch, budgetWei, capBps);
         const refusal = expect(making).to.be.revertedWithCustomError(rewards, error);
         await (args.length === 0 ? refusal : refusal.withArgs(...args));
       }
