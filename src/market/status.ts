@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log, Provider } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
-import { readLogs } from "../chain/logs.ts";
 import { NeuraError } from "../errors.ts";
 import { chainTime, type MarketContext } from "./context.ts";
-import { decodeTaskEvent, type DeliveryFacts, TASK_TOPICS } from "./events.ts";
+import type { DeliveryFacts, DisputeFacts, ResolutionFacts } from "./events.ts";
+import { type Moment, type Phase, readHistory, type TaskHistory } from "./history.ts";
+import { completeBySeconds, isDown, type Meter, type NextStep, nextSteps, type Situation } from "./next.ts";
 import {
   faultName,
   type FaultName,
   faultOf,
   isTerminal,
-  type Outcome,
+  Kind,
+  Outcome,
   outcomeName,
   type OutcomeName,
   outcomeOf,
@@ -20,48 +21,94 @@ import {
   type StatusName,
   statusOf,
 } from "./outcome.ts";
-import { chargeWei, maximumCostWei, type Task, type Terms, type Work } from "./terms.ts";
+import { type Payment, paymentOf } from "./payment.ts";
+import { rulesOf } from "./rules.ts";
+import { type Runway, runway } from "./runway.ts";
+import { isOpen, maximumCostWei, type Terms, type Work } from "./terms.ts";
 
-/** Where and when something was written. */
-export interface Moment {
-  readonly transactionHash: string;
-  readonly block: number;
-  /** [Unix s] */
-  readonly atSeconds: number;
-}
-
-/** Something that somebody can do now. */
-export interface NextStep {
-  readonly who: "owner" | "provider" | "anyone";
-  readonly action: "accept" | "deliver" | "decline" | "abandon" | "cancel" | "expire" | "fail";
-  /** The last second of it [Unix s], where there is one. */
-  readonly untilSeconds?: number;
-}
+export type { Moment, Phase, PhaseName } from "./history.ts";
+export type { Action, NextStep } from "./next.ts";
+export type { Payment } from "./payment.ts";
 
 /** Everything that the chain says about a task. */
 export interface TaskStatus {
   readonly id: string;
+  readonly kind: "job" | "lease";
   readonly status: StatusName;
   readonly outcome: OutcomeName;
   readonly fault: FaultName;
   /** Whether nothing can change any more. */
   readonly ended: boolean;
   readonly terms: Terms;
+  /** With its backup. */
   readonly work: Work;
   readonly feeBps: number;
+  /** Who does it, or did at the end; missing while nobody has taken it. */
+  readonly provider?: string;
+  /** What is agreed with who does it [wei, or wei/s]; before anybody has an open task, where its price begins. */
+  readonly priceWei: bigint;
+  /** Who gets back what is not spent: the owner, or its sponsor. */
+  readonly payer: string;
+  /** Whether the backup that was named may still take it. */
+  readonly hasBackup: boolean;
   readonly submitted: Moment;
   readonly accepted?: Moment;
+  readonly delivered?: Moment;
   readonly closed?: Moment;
+  /** The last second to deliver, of a lease to be ready, once it is accepted [Unix s]. */
+  readonly completeBySeconds?: number;
   readonly delivery?: DeliveryFacts;
-  /** What moved, once it has ended [wei]; `paidWei` includes the fee. */
-  readonly payment?: { readonly paidWei: bigint; readonly feeWei: bigint; readonly refundedWei: bigint };
+  /** Of a delivery that can be challenged: until when [Unix s], and who decides. */
+  readonly challenge?: { readonly endsAtSeconds: number; readonly arbiter: string };
+  readonly dispute?: DisputeFacts & {
+    /** The provider's last second to concede [Unix s]. */
+    readonly concedeBySeconds: number;
+    readonly resolution?: ResolutionFacts;
+  };
+  /** Of a lease that was ready. */
+  readonly lease?: LeaseStatus;
+  /** The payload's key for who does a sealed task, an envelope's header as hex. */
+  readonly keyHeader?: string;
+  /** What moved, once it has ended. */
+  readonly payment?: Payment;
+  /** All that happened to it, with times. */
+  readonly phases: readonly Phase[];
   /** The time of the chain's newest block [Unix s]. */
   readonly nowSeconds: number;
   readonly next: readonly NextStep[];
 }
 
+/** Where a lease stands. Times in Unix seconds. */
+export interface LeaseStatus {
+  readonly readyAtSeconds: number;
+  /** The last second that can be paid for. */
+  readonly endsAtSeconds: number;
+  readonly lastHeartbeatSeconds: number;
+  /** The longest silence that is paid for [s]. */
+  readonly heartbeatSeconds: number;
+  /** Metered so far, of those the ones that are paid, and those that were topped up [s]. */
+  readonly upSeconds: number;
+  readonly drawnSeconds: number;
+  readonly extraSeconds: number;
+  /** Why it ends before its time; `None`: it does not. */
+  readonly closing: OutcomeName;
+  /** Since when it has been silent for longer than is paid for. */
+  readonly silentSinceSeconds?: number;
+  /** Whether that is so long that anybody may end it. */
+  readonly isDown: boolean;
+  /** [wei/s] */
+  readonly rateWei: bigint;
+  /** All that was paid into it, and what of that is not earned [wei]. */
+  readonly fundedWei: bigint;
+  readonly remainingWei: bigint;
+  /** How long it goes on; missing once it has ended. */
+  readonly runway?: Runway;
+  /** How its owner reaches it, encrypted, as hex. */
+  readonly ticket: string;
+}
+
 /** What `wait` can wait for. */
-export const MILESTONES = ["accepted", "delivered", "ended"] as const;
+export const MILESTONES = ["accepted", "ready", "delivered", "settled", "ended"] as const;
 export type Milestone = (typeof MILESTONES)[number];
 
 export interface WatchOptions {
@@ -73,19 +120,18 @@ export interface WatchOptions {
 const INTERVAL_MS = 1000;
 /** A watch lasts for hours: so many failed questions in a row are put up with once it has seen its task. */
 const MAX_FAILURES = 30;
-const BPS = 10_000n;
 
 /**
  * Where a task stands, from its id alone: no record of this machine is needed.
  *
- * Errors: `task.bad-id`, `task.unknown`, those of `readLogs`.
+ * Errors: `task.bad-id`, `task.unknown`, `task.revoked`, those of `readLogs`.
  */
 export async function taskStatus(
   context: MarketContext,
   id: string,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<TaskStatus> {
-  return await describe(context, await findEvents(context, await stateOf(context, id), signal));
+  return await describe(context, await look(context, await stateOf(context, id), undefined, signal));
 }
 
 /**
@@ -97,47 +143,55 @@ export async function* watchTask(
   id: string,
   { intervalMs = INTERVAL_MS, signal }: WatchOptions = {},
 ): AsyncGenerator<TaskStatus> {
-  let events: TaskEvents | undefined;
+  let seen: Look | undefined;
   let shown = "";
   let failures = 0;
   for (;;) {
     try {
       const state = await unlessAborted(stateOf(context, id), signal);
-      if (events?.state.status !== state.status || events.state.sinceSeconds !== state.sinceSeconds) {
-        events = await findEvents(context, state, signal);
-      }
-      const status = await unlessAborted(describe(context, events), signal);
+      seen = await unlessAborted(look(context, state, seen, signal), signal);
+      const status = await unlessAborted(describe(context, seen), signal);
       failures = 0;
-      const summary = [status.status, ...status.next.map(({ who, action }) => `${who} ${action}`)].join();
+      const steps = status.next.map(({ who, action }) => `${who} ${action}`);
+      const { endsAtSeconds, closing, silentSinceSeconds } = status.lease ?? {};
+      const summary = [status.status, ...steps, endsAtSeconds, closing, silentSinceSeconds].join();
       if (summary !== shown) yield status;
       shown = summary;
       if (status.ended) return;
     } catch (error) {
       failures += 1;
-      if (events === undefined || signal?.aborted === true || failures > MAX_FAILURES) throw error;
+      if (seen === undefined || signal?.aborted === true || failures > MAX_FAILURES) throw error;
     }
     await sleep(intervalMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 
 /**
- * Waits until a task has been accepted, delivered or has ended in any way.
+ * Waits until a task has been accepted, a lease is ready, a job was delivered, was paid, or has ended in any way.
+ * `onStatus` sees each change on the way, and is waited for.
  *
- * Errors: `task.no-result` when it ended without what is waited for, `task.timeout`, those of `taskStatus`.
+ * Errors: `task.no-result` when it ended without what is waited for, `task.not-a-lease`, `task.timeout`, those of
+ * `taskStatus`.
  */
 export async function waitForTask(
   context: MarketContext,
   id: string,
-  options: WatchOptions & { for: Milestone; timeoutSeconds?: number | undefined },
+  options: WatchOptions & {
+    for: Milestone;
+    timeoutSeconds?: number | undefined;
+    onStatus?: ((status: TaskStatus) => void | Promise<void>) | undefined;
+  },
 ): Promise<TaskStatus> {
-  const { for: milestone, timeoutSeconds, intervalMs, signal } = options;
+  const { for: milestone, timeoutSeconds, intervalMs, signal, onStatus } = options;
   const timeout = timeoutSeconds === undefined ? undefined : AbortSignal.timeout(timeoutSeconds * 1000);
   const signals = [signal, timeout].filter((each) => each !== undefined);
   try {
     const combined = signals.length === 0 ? undefined : AbortSignal.any(signals);
     for await (const status of watchTask(context, id, { intervalMs, signal: combined })) {
+      await onStatus?.(status);
       if (hasReached(status, milestone)) return status;
       if (status.ended) throw endedWithout(status);
+      if (milestone === "ready" && status.kind === "job") throw notALease(status);
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -149,20 +203,39 @@ export async function waitForTask(
   throw new Error("a watch ended before its task");
 }
 
-function hasReached({ status, ended, delivery, accepted }: TaskStatus, milestone: Milestone): boolean {
-  if (milestone === "ended") return ended;
-  if (delivery !== undefined) return true;
-  return milestone === "accepted" && (accepted !== undefined || status === "Active");
+function hasReached({ status, ended, delivery, accepted, lease }: TaskStatus, milestone: Milestone): boolean {
+  switch (milestone) {
+    case "ended":
+      return ended;
+    case "settled":
+      return status === "Settled" || status === "Resolved";
+    case "delivered":
+      return delivery !== undefined;
+    case "ready":
+      return lease !== undefined;
+    case "accepted":
+      return accepted !== undefined || delivery !== undefined || status === "Active";
+  }
+}
+
+function notALease({ id }: TaskStatus): NeuraError {
+  return new NeuraError("task.not-a-lease", `Task ${id} is a job, and only leases become ready.`, {
+    next: "Wait until it is delivered.",
+  });
 }
 
 /** The error of a task that ended without a result, with the reason and the side at fault. */
-export function endedWithout({ id, status, outcome, fault, payment }: TaskStatus): NeuraError {
+export function endedWithout({ id, status, outcome, fault, payment, terms, payer }: TaskStatus): NeuraError {
   const side = fault === "None" ? "nobody's fault" : `the ${fault.toLowerCase()}'s fault`;
+  const whose = payer === terms.owner ? "the owner's" : "its sponsor's";
   return new NeuraError(
     "task.no-result",
     `Task ${id} ended without a result: ${status}, ${outcome} (${side}).`,
     {
-      next: "All its money is back in the owner's balance in the market: submit it again, perhaps to another provider.",
+      next:
+        payment === undefined || payment.paidWei === 0n
+          ? `All its money is back in ${whose} balance in the market: submit it again, perhaps to another provider.`
+          : `What was not used is back in ${whose} balance in the market.`,
       details: { id, status, outcome, fault, refundedWei: payment?.refundedWei ?? 0n },
     },
   );
@@ -178,13 +251,16 @@ interface TaskState {
   readonly feeBps: number;
 }
 
-interface TaskEvents {
+interface LeaseWords extends Omit<Meter, "closing"> {
+  readonly extraSeconds: number;
+  readonly closing: Outcome;
+}
+
+/** What was seen of a task at one moment. */
+interface Look {
   readonly state: TaskState;
-  readonly task: Task;
-  readonly delivery: DeliveryFacts | undefined;
-  readonly submitted: Moment;
-  readonly accepted: Moment | undefined;
-  readonly closed: Moment | undefined;
+  readonly history: TaskHistory;
+  readonly lease: LeaseWords | undefined;
 }
 
 async function stateOf({ contracts, domain }: MarketContext, id: string): Promise<TaskState> {
@@ -212,70 +288,70 @@ async function stateOf({ contracts, domain }: MarketContext, id: string): Promis
   };
 }
 
-/** The task's events, sought backwards from the block that gave it its present status. */
-async function findEvents(
-  { provider, deployment }: MarketContext,
+/** The history is read again only where something was announced since `before`. */
+async function look(
+  context: MarketContext,
   state: TaskState,
+  before: Look | undefined,
   signal: AbortSignal | undefined,
-): Promise<TaskEvents> {
-  const logs: Log[] = [];
-  const pages = readLogs({
-    provider,
-    address: deployment.contracts.TaskMarket,
-    topics: [Object.values(TASK_TOPICS), state.id],
-    fromBlock: deployment.block,
-    toBlock: await unlessAborted(lastBlockAt(provider, state.sinceSeconds, deployment.block), signal),
-    direction: "backward",
-    signal,
-  });
-  for await (const page of pages) {
-    logs.unshift(...page.logs);
-    if (logs[0]?.topics[0] === TASK_TOPICS.TaskSubmitted) return await eventsOf(provider, state, logs);
+): Promise<Look> {
+  const { id, status, sinceSeconds } = state;
+  const isSame = before?.state.status === status && before.state.sinceSeconds === sinceSeconds;
+  // A lease that is up goes on being announced; nothing else does after it has entered its status.
+  const mayBeUp = status === Status.Active;
+  const newest = async (): Promise<TaskHistory> =>
+    await readHistory(context, id, { ...(mayBeUp ? {} : { atSeconds: sinceSeconds }), signal });
+  let history = isSame ? before.history : await newest();
+  if (history.task.terms.conditions.kind !== Kind.Lease) return { state, history, lease: undefined };
+  const lease = await leaseWords(context, id);
+  const { closing, endsAtSeconds, drawnSeconds } = lease;
+  if (
+    isSame &&
+    [before.lease?.closing, before.lease?.endsAtSeconds, before.lease?.drawnSeconds].join() !==
+      [closing, endsAtSeconds, drawnSeconds].join()
+  ) {
+    history = await newest();
   }
-  throw new NeuraError("task.logs-missing", `The node does not have the events of task ${state.id}.`, {
-    next: "Use a node that keeps the logs of old blocks.",
-  });
+  return { state, history, lease: lease.readyAtSeconds === 0 ? undefined : lease };
 }
 
-async function eventsOf(provider: Provider, state: TaskState, logs: readonly Log[]): Promise<TaskEvents> {
-  const events = await Promise.all(
-    logs.map(async (log) => ({ event: decodeTaskEvent(log), moment: await momentOf(provider, log) })),
-  );
-  let found: Partial<TaskEvents> = {};
-  for (const { event, moment } of events) {
-    if (event?.name === "TaskSubmitted") found = { ...found, task: event.task, submitted: moment };
-    else if (event?.name === "TaskAccepted") found = { ...found, accepted: moment };
-    else if (event?.name === "TaskDelivered") found = { ...found, delivery: event.delivery, closed: moment };
-    else found = { ...found, closed: moment };
-  }
-  const { task, submitted, accepted, closed, delivery } = found;
-  if (task === undefined || submitted === undefined) throw new Error("a task without its submission");
-  return { state, task, submitted, accepted, closed, delivery };
+async function leaseWords({ contracts }: MarketContext, id: string): Promise<LeaseWords> {
+  const words = await contracts.market.leaseOf(id);
+  return {
+    readyAtSeconds: Number(words.readyAt),
+    endsAtSeconds: Number(words.endsAt),
+    lastHeartbeatSeconds: Number(words.lastHeartbeat),
+    upSeconds: Number(words.upSeconds),
+    drawnSeconds: Number(words.drawnSeconds),
+    extraSeconds: Number(words.extraSeconds),
+    closing: outcomeOf(words.closing),
+  };
 }
 
-/** The last block whose time is not after `seconds`; times never decrease, but may repeat. */
-async function lastBlockAt(provider: Provider, seconds: number, earliest: number): Promise<number> {
-  let first = earliest;
-  let last = await provider.getBlockNumber();
-  while (first < last) {
-    const middle = Math.ceil((first + last) / 2);
-    const block = await provider.getBlock(middle);
-    if (block !== null && block.timestamp <= seconds) first = middle;
-    else last = middle - 1;
-  }
-  return last;
-}
-
-async function describe({ contracts, provider }: MarketContext, events: TaskEvents): Promise<TaskStatus> {
-  const { state, task, submitted, accepted, closed, delivery } = events;
+async function describe(
+  { contracts, provider }: MarketContext,
+  { state, history, lease }: Look,
+): Promise<TaskStatus> {
+  const { task, submitted, accepted, delivered, delivery, priceWei, phases } = history;
   const { terms, work } = task;
-  const [nowSeconds, declineWindow] = await Promise.all([
-    chainTime(provider),
-    contracts.market.declineWindow(),
-  ]);
+  const [nowSeconds, rules] = await Promise.all([chainTime(provider), rulesOf(contracts)]);
   const ended = isTerminal(state.status);
+  const hasBackup = !ended && !history.isBackupGone;
+  const situation: Situation = {
+    status: state.status,
+    sinceSeconds: state.sinceSeconds,
+    terms,
+    hasBackup,
+    isAssigned: isOpen(terms) || (work.backup !== undefined && history.provider === work.backup),
+    rulingBySeconds: history.dispute?.rulingBySeconds,
+    meter: lease && meterOf(lease),
+    rules,
+    nowSeconds,
+  };
+  const last = phases.at(-1);
   return {
     id: state.id,
+    kind: terms.conditions.kind === Kind.Lease ? "lease" : "job",
     status: statusName(state.status),
     outcome: outcomeName(state.outcome),
     fault: faultName(faultOf(state.outcome)),
@@ -283,54 +359,85 @@ async function describe({ contracts, provider }: MarketContext, events: TaskEven
     terms,
     work,
     feeBps: state.feeBps,
+    ...(history.provider === undefined ? {} : { provider: history.provider }),
+    priceWei,
+    payer: history.payer,
+    hasBackup,
     submitted,
     ...(accepted ? { accepted } : {}),
-    ...(closed ? { closed } : {}),
+    ...(delivered ? { delivered } : {}),
+    ...(ended && last ? { closed: momentOf(last) } : {}),
+    ...(state.status === Status.Active ? { completeBySeconds: completeBySeconds(situation) } : {}),
     ...(delivery ? { delivery } : {}),
-    ...(ended ? { payment: paymentOf(terms, state.feeBps, delivery) } : {}),
+    ...challengeOf(history),
+    ...disputeOf(history, rules.concessionWindowSeconds),
+    ...(lease ? { lease: describeLease(lease, { situation, history, ended }) } : {}),
+    ...(history.keyHeader === undefined ? {} : { keyHeader: history.keyHeader }),
+    ...(ended
+      ? {
+          payment: paymentOf({
+            ...history,
+            terms,
+            lease,
+            rules,
+            outcome: state.outcome,
+            feeBps: state.feeBps,
+          }),
+        }
+      : {}),
+    phases,
     nowSeconds,
-    next: nextSteps(state, terms, { nowSeconds, declineWindow: Number(declineWindow) }),
+    next: nextSteps(situation),
   };
 }
 
-/** As the contract settles: the fee is rounded down. */
-function paymentOf(
-  terms: Terms,
-  feeBps: number,
-  delivery: DeliveryFacts | undefined,
-): NonNullable<TaskStatus["payment"]> {
-  const paidWei = delivery === undefined ? 0n : chargeWei(terms, delivery);
-  return { paidWei, feeWei: (paidWei * BigInt(feeBps)) / BPS, refundedWei: maximumCostWei(terms) - paidWei };
+function momentOf({ transactionHash, block, atSeconds }: Phase): Moment {
+  return { transactionHash, block, atSeconds };
 }
 
-function nextSteps(
-  { status, sinceSeconds }: TaskState,
-  { conditions }: Terms,
-  { nowSeconds, declineWindow }: { nowSeconds: number; declineWindow: number },
-): NextStep[] {
-  const { startBySeconds, completeBySeconds } = conditions;
-  if (status === Status.Funded) {
-    if (nowSeconds > startBySeconds) return [{ who: "anyone", action: "expire" }];
-    const untilSeconds = startBySeconds;
-    return [
-      { who: "provider", action: "accept", untilSeconds },
-      { who: "provider", action: "deliver", untilSeconds },
-      { who: "provider", action: "decline", untilSeconds },
-      { who: "owner", action: "cancel", untilSeconds },
-    ];
-  }
-  if (status !== Status.Active) return [];
-  if (nowSeconds > completeBySeconds) return [{ who: "anyone", action: "fail" }];
-  const declinableUntil = Math.min(completeBySeconds, sinceSeconds + declineWindow);
-  return [
-    { who: "provider", action: "deliver", untilSeconds: completeBySeconds },
-    nowSeconds <= declinableUntil
-      ? { who: "provider", action: "decline", untilSeconds: declinableUntil }
-      : { who: "provider", action: "abandon", untilSeconds: completeBySeconds },
-  ];
+function meterOf({ closing, ...lease }: LeaseWords): Meter {
+  const side = closing === Outcome.ProviderClosed ? "provider" : "other";
+  return { ...lease, closing: closing === Outcome.None ? "no" : side };
 }
 
-async function momentOf(provider: Provider, { transactionHash, blockNumber }: Log): Promise<Moment> {
-  const block = await provider.getBlock(blockNumber);
-  return { transactionHash, block: blockNumber, atSeconds: block?.timestamp ?? 0 };
+function challengeOf({ task, delivered }: TaskHistory): Pick<TaskStatus, "challenge"> {
+  const { arbiter, conditions } = task.terms;
+  if (delivered === undefined || arbiter === undefined) return {};
+  return {
+    challenge: { endsAtSeconds: delivered.atSeconds + (conditions.challengePeriodSeconds ?? 0), arbiter },
+  };
+}
+
+function disputeOf(
+  { dispute, disputed, resolution }: TaskHistory,
+  windowSeconds: number,
+): Pick<TaskStatus, "dispute"> {
+  if (dispute === undefined || disputed === undefined) return {};
+  const concedeBySeconds = disputed.atSeconds + windowSeconds;
+  return { dispute: { ...dispute, concedeBySeconds, ...(resolution ? { resolution } : {}) } };
+}
+
+function describeLease(
+  lease: LeaseWords,
+  { situation, history, ended }: { situation: Situation; history: TaskHistory; ended: boolean },
+): LeaseStatus {
+  const { terms, nowSeconds } = situation;
+  const { heartbeatSeconds = 0 } = terms.price;
+  const { priceWei: rateWei, ticket = "0x" } = history;
+  const { upSeconds, extraSeconds, endsAtSeconds, lastHeartbeatSeconds } = lease;
+  const fundedWei = maximumCostWei(terms) + rateWei * BigInt(extraSeconds);
+  const remainingWei = fundedWei - rateWei * BigInt(upSeconds);
+  const isSilent = !ended && Math.min(nowSeconds, endsAtSeconds) > lastHeartbeatSeconds + heartbeatSeconds;
+  return {
+    ...lease,
+    closing: outcomeName(lease.closing),
+    heartbeatSeconds,
+    ...(isSilent ? { silentSinceSeconds: lastHeartbeatSeconds } : {}),
+    isDown: !ended && isDown(situation),
+    rateWei,
+    fundedWei,
+    remainingWei,
+    ...(ended ? {} : { runway: runway({ remainingWei, rateWei, endsAtSeconds, nowSeconds }) }),
+    ticket,
+  };
 }
