@@ -30,7 +30,37 @@ describe("manifest", () => {
     expect(parseManifest({ ...manifest })).to.deep.equal(manifest);
   });
 
+  const service = { maxRequestMiB: 16, timeoutSeconds: 60, concurrency: 2 };
+
+  it("reads how a service is kept up: it is stopped when it is idle unless the manifest says otherwise", () => {
+    expect(parseManifest({ ...good, service }).service).to.deep.equal({ ...service, idleStopSeconds: 1800 });
+    for (const idleStopSeconds of [0, 1, 86_400]) {
+      const manifest = parseManifest({ ...good, service: { ...service, idleStopSeconds } });
+      expect(manifest.service?.idleStopSeconds).to.equal(idleStopSeconds);
+      expect(parseManifest({ ...manifest })).to.deep.equal(manifest);
+    }
+  });
+
+  for (const name of Object.keys(service))
+    it(`N01_refuses a service without ${name}, or with one out of bounds`, () => {
+      const most = MANIFEST_BOUNDS[name as keyof typeof service];
+      for (const value of [undefined, null, 0, -1, 1.5, "1", most + 1])
+        expect(refusal({ ...good, service: { ...service, [name]: value } }).message).to.contain(
+          `service.${name}`,
+        );
+    });
+
+  it("N01_refuses a service that is none", () => {
+    for (const value of [null, true, [], "ocr"])
+      expect(refusal({ ...good, service: value }).message).to.contain("service");
+    for (const idleStopSeconds of [null, -1, 0.5, MANIFEST_BOUNDS.seconds + 1])
+      expect(refusal({ ...good, service: { ...service, idleStopSeconds } }).message).to.contain(
+        "service.idleStopSeconds",
+      );
+  });
+
   it("N01_refuses unknown fields by name at every level", () => {
+    expect(refusal({ ...good, service: { ...service, port: 80 } }).message).to.contain('"port"');
     expect(refusal({ ...good, command: "rm" }).message).to.contain('"command"');
     expect(refusal({ ...good, limits: { ...good.limits, gpus: 8 } }).message).to.contain('"gpus"');
     expect(refusal({ ...good, needs: { moon: "full" } }).message).to.contain('"moon"');
@@ -79,7 +109,7 @@ describe("manifest", () => {
       }),
     );
     fc.assert(
-      fc.property(fc.constantFrom(...Object.keys(good)), fc.jsonValue(), (name, value) => {
+      fc.property(fc.constantFrom(...Object.keys(good), "service"), fc.jsonValue(), (name, value) => {
         try {
           parseManifest({ ...good, [name]: value });
         } catch (error) {

@@ -2,6 +2,7 @@
  * How requests reach a service in its sandbox: as streams of HTTP/2 over one pair of connected sockets, of which the
  * application's process inherits one end. So it needs neither network nor a socket of its own, and can listen nowhere.
  */
+import { once } from "node:events";
 import http2 from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import type { IncomingHttpHeaders } from "node:http";
@@ -28,7 +29,7 @@ export function passedHeaders(headers: IncomingHttpHeaders): Record<string, stri
   );
 }
 
-/** Answers what comes over the channel, in the application's process, until it is closed. */
+/** Answers what comes over the channel, in the application's process; `close` waits for the answers under way. */
 export function answerRequests(channel: Duplex, service: Service): { close: () => Promise<void> } {
   const session = http2.performServerHandshake(channel);
   session.on("error", () => undefined);
@@ -36,7 +37,14 @@ export function answerRequests(channel: Duplex, service: Service): { close: () =
     stream.on("error", () => undefined);
     answer(stream, headers, service).catch(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
   });
-  return { close: () => new Promise((resolve) => session.close(resolve)) };
+  return {
+    close: async () => {
+      if (session.destroyed) return;
+      const closed = once(session, "close");
+      session.close();
+      await closed;
+    },
+  };
 }
 
 async function answer(

@@ -4,12 +4,15 @@ import http2 from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { unlessAborted } from "../../abort.ts";
 import { passedHeaders } from "./channel.ts";
 import type { ServiceHealth } from "./runner.ts";
 
 /** How long the application may take to show that it lives, before it is not taken for well [ms]. */
 const PING_LIMIT = 10_000;
+/** How long the last answers may take to get out [ms]. */
+const CLOSE_LIMIT = 500;
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = http2.constants;
 
 /**
@@ -73,8 +76,11 @@ export class ServiceFront {
 
   async close(): Promise<void> {
     this.detach();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    // What was being answered is refused now, which its requester is to get.
+    await Promise.race([closed, sleep(CLOSE_LIMIT, undefined, { ref: false })]);
     this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await closed;
   }
 
   async #tellHealth(response: http.ServerResponse): Promise<void> {

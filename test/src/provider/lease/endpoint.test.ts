@@ -12,7 +12,7 @@ import { issueAccess } from "../../../../src/provider/lease/access.ts";
 import type { LeaseEndpoint } from "../../../../src/provider/lease/endpoint.ts";
 import type { LeaseService } from "../../../../src/provider/lease/service.ts";
 import { RunState } from "../../../../src/provider/runner/state.ts";
-import { killApplication, processesIn, testRunner, until } from "../runner/support.ts";
+import { killApplication, logOf, processesIn, testRunner, until } from "../runner/support.ts";
 import { isUp, Provider, type ServeOptions, TASK } from "./support.ts";
 
 const OTHER = `0x${"b2".repeat(32)}`;
@@ -87,10 +87,11 @@ describe("provider/lease: the endpoint", function () {
   });
 
   it("refuses more requests at a time than allowed, and takes places back from clients that are gone", async () => {
-    const { service, ticket } = await lease({ parameters: { seconds: 3000 }, service: { concurrency: 2 } });
+    const runner = await testRunner();
+    const { service, ticket } = await lease({ application: "obeys", runner, service: { concurrency: 2 } });
     const headers = bearer(ticket);
     const gone = new AbortController();
-    const waiting = [1, 2].map(() => ask("/", { headers, body: "x", signal: gone.signal }));
+    const waiting = [1, 2].map(() => ask("/waits", { headers, body: "x", signal: gone.signal }));
     await until(() => service.status().openRequests === 2);
     expect(await ask("/", { headers, body: "x" })).to.deep.equal([
       429,
@@ -100,6 +101,7 @@ describe("provider/lease: the endpoint", function () {
     gone.abort();
     expect((await Promise.all(waiting)).map(([status]) => status)).to.deep.equal([0, 0]);
     await until(() => service.status().openRequests === 0);
+    await until(() => logOf(service) === "Nobody waits.\n".repeat(2));
   });
 
   it("N03_gives a request no more than its time, however slowly it comes", async () => {
@@ -109,8 +111,7 @@ describe("provider/lease: the endpoint", function () {
     });
     const headers = bearer(ticket);
     const late = [504, '{"error":"The request took longer than 1 s."}'];
-    expect(await ask("/", { headers, body: "x" })).to.deep.equal(late);
-
+    const waiting = ask("/", { headers, body: "x" });
     const { port, hostname } = new URL(endpoint.urlOf(TASK));
     const head = `POST /${TASK}/ HTTP/1.1\r\nhost: x\r\nauthorization: ${headers.authorization}\r\n`;
     const drip = connect(Number(port), hostname);
@@ -119,6 +120,7 @@ describe("provider/lease: the endpoint", function () {
     drip.on("error", () => undefined);
     expect(await text(drip)).to.match(/^HTTP\/1\.1 504 /);
     clearInterval(dripping);
+    expect(await waiting).to.deep.equal(late);
     await until(() => service.status().openRequests === 0);
   });
 

@@ -1,5 +1,6 @@
 /** Applications as a run may meet them: good ones, broken ones, hostile ones. Loaded by the runner's own process. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -141,6 +142,11 @@ const services: Record<string, (context: ServeContext) => Promise<Service["answe
     switch (pathname) {
       case "/mirror":
         return mirror(request);
+      case "/waits":
+        return once(request.signal, "abort").then(() => {
+          context.log("Nobody waits.");
+          return new Response();
+        });
       case "/meets":
         return meeting(request);
       case "/bad-input":

@@ -282,6 +282,12 @@ describe("application ocr", function () {
       for (const maxSide of [0, 319, 4097, 1000.5, "960", null])
         expect((await check({ maxSide })).message).to.contain("maxSide is");
       expect(applicationFor(manifestOf(["input/a.png"], { maxSide: 960 })).name).to.equal("ocr");
+      const settings = { maxRequestMiB: 16, timeoutSeconds: 60, concurrency: 1, idleStopSeconds: 0 };
+      const service = (inputs: string[]) => ({ ...manifestOf(inputs), service: settings });
+      expect(applicationFor(service([])).name).to.equal("ocr");
+      expect((await refusal(() => applicationFor(service(["input/a.png"])))).message).to.contain(
+        "by request",
+      );
     });
   });
 });
