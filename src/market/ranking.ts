@@ -31,6 +31,8 @@ const UNKNOWN_WEIGHT = 0.1;
 /** Added where every place of the machine is taken, in proportion where some are; once more where none is free. */
 const LOAD_WEIGHT = 0.25;
 const MAX_SLOWNESS = 10;
+/** What adds less is counted, but not worth a word. */
+const LEAST_TOLD = 1.005;
 const EXPLORATION = 0.1;
 /** A first chance may count so many times what the best one does, and no more. */
 const EXPLORATION_PREMIUM = 1.5;
@@ -123,8 +125,12 @@ function usedShare({ slots, freeSlots }: NonNullable<ProviderReport["capacity"]>
   return slots === 0 ? 1 : 1 - freeSlots / slots;
 }
 
-/** The mean share of what is offered that the task leaves unused; a small task belongs on a small machine. */
+/**
+ * The mean share of what is offered that the task leaves unused: a small task belongs on a small machine. Where nothing
+ * is asked for, nothing is wasted.
+ */
 function wasteOf(need: Resources, shape: Resources): number {
+  if (Object.values(need).every((amount) => amount === 0)) return 0;
   const shares = (["gpuCount", "vramMiB", "ramMiB", "cpuMilli", "diskMiB"] as const)
     .filter((field) => shape[field] > 0)
     .map((field) => 1 - Math.min(1, need[field] / shape[field]));
@@ -171,8 +177,9 @@ function reasonOf(
     historyOf(report, currency),
     ...speedOf(report),
   ];
-  if (factor > 1) {
-    const named = weights.map((weight) => `${weight.words} ${weight.factor.toFixed(2)}`).join(", ");
+  const told = weights.filter((weight) => weight.factor >= LEAST_TOLD);
+  if (told.length > 0) {
+    const named = told.map((weight) => `${weight.words} ${weight.factor.toFixed(2)}`).join(", ");
     parts.push(`counted at ${factor.toFixed(2)} times its price (${named})`);
   }
   return parts.join("; ");
