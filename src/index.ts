@@ -46,6 +46,14 @@ export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
 export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
 export { decodeTaskEvent, TASK_TOPICS, type TaskEvent } from "./market/events.ts";
 export {
+  connectLease,
+  type LeaseChange,
+  type LeaseClient,
+  type LeaseRequest,
+  monitorLease,
+  type Probe,
+} from "./market/lease.ts";
+export {
   defaultLimits,
   type Limits,
   loadLimits,
@@ -107,6 +115,8 @@ export {
   type Work,
   workHash,
 } from "./market/terms.ts";
+export { type AccessTicket, openTicket } from "./market/ticket.ts";
+export type { Uptime } from "./market/uptime.ts";
 export { Secret } from "./secret.ts";
 export { openStorage, type StorageConfig, storageConfigFrom } from "./storage/open.ts";
 export type { Storage, Stored } from "./storage/storage.ts";

@@ -1,7 +1,7 @@
 import { watch } from "node:fs";
 import type { FSWatcher } from "node:fs";
 import { once } from "node:events";
-import { open, readFile, realpath, stat } from "node:fs/promises";
+import { mkdir, open, readFile, realpath, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
@@ -74,6 +74,9 @@ class ProcessRunner implements Runner {
   async start(job: RunJob, { again = false }: { again?: boolean } = {}): Promise<RunHandle> {
     if (!isAbsolute(job.directory) || job.directory.includes("*"))
       throw notStarted(job.directory, "is no absolute path, or has a star in it");
+    // A service may have no files.
+    if (job.manifest.service)
+      await mkdir(join(job.directory, "input"), { mode: 0o700 }).catch(() => undefined);
     const directory = await realpath(join(job.directory, "input")).then(dirname, (cause: unknown) => {
       throw notStarted(job.directory, "has no input/", cause);
     });

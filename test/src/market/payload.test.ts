@@ -135,6 +135,10 @@ describe("market: payload and archive", () => {
     expect(await codeOf(prepare({ files: [directory] }))).to.equal("payload.not-found");
     expect(await codeOf(prepare({ folder: put("file") }))).to.equal("payload.not-found");
     expect(await codeOf(prepare({ files: [] }))).to.equal("payload.empty");
+    // A service gets its work by request.
+    const service = { maxRequestMiB: 16, timeoutSeconds: 60, concurrency: 1, idleStopSeconds: 0 };
+    const request = { source: { files: [] }, application: "ocr", limits: LIMITS, service };
+    expect((await preparePayload(request)).manifest).to.deep.include({ inputs: [], service });
     expect(await codeOf(prepare({ files: [put("a/x.png"), put("b/x.png")] }))).to.equal("payload.same-name");
   });
 

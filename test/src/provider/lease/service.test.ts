@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { spawnModule } from "../../../../src/process.ts";
 import { LeaseService } from "../../../../src/provider/lease/service.ts";
@@ -76,6 +76,8 @@ describe("provider/lease: a service as the node keeps it", function () {
     const job = await provider.workshop.job("obeys", { service: {} });
     const options = provider.options(await testRunner());
     expect(await LeaseService.adopt(job.directory, options)).to.equal(undefined);
+    // Nor has its payload a file.
+    await rmdir(join(job.directory, "input"));
     await mkdir(join(job.directory, "lease"));
     await writeFile(join(job.directory, "lease/job.json"), JSON.stringify(job));
     await isUp(await provider.adopt(job, options.runner));
