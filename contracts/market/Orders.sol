@@ -30,10 +30,16 @@ abstract contract Orders is IOrders, TaskBook {
 
     uint256 private constant MAX_HEADER = 1_024;
 
+    // ---- Immutables ----
+
+    /// @dev The extension's own address, also where the market runs its code.
+    address private immutable _code = address(this);
+
     // ---- Order ----
 
     /// @inheritdoc IOrders
     function order(Order calldata order_) external payable virtual override returns (TaskId id) {
+        _requireMarket();
         Terms calldata terms = order_.terms;
         // Check
         terms.validate();
@@ -49,10 +55,7 @@ abstract contract Orders is IOrders, TaskBook {
             state = state.with(BACKUP);
         }
         bool quoted = order_.quote.expiresAt != 0;
-        if (quoted) {
-            _useQuote(id, terms.provider, order_.quote);
-            state = state.to(Status.Active, Outcome.None);
-        }
+        if (quoted) _requireQuote(id, terms.provider, order_.quote);
         // Interaction: before the effects, since a task exists only once it is paid for; a token's transfer is guarded,
         // and a signature is asked for without the right to change anything.
         bool sponsored = _fundOrder(id, order_);
@@ -61,6 +64,10 @@ abstract contract Orders is IOrders, TaskBook {
         if (sponsored) {
             state = state.with(SPONSORED);
             _payers[id] = msg.sender;
+        }
+        if (quoted) {
+            _useQuote(terms.provider, order_.quote.nonce);
+            state = state.to(Status.Active, Outcome.None);
         }
         _tasks[id] = state;
         if (terms.provider == address(0)) _open(id);
@@ -96,13 +103,10 @@ abstract contract Orders is IOrders, TaskBook {
         else _fundByOwner(terms.owner, cost);
     }
 
-    function _useQuote(TaskId id, address provider, Quote calldata quote) private {
+    function _requireQuote(TaskId id, address provider, Quote calldata quote) private view {
         if (block.timestamp > quote.expiresAt) {
             revert Orders_QuoteExpired(id, quote.expiresAt, block.timestamp);
         }
-        (uint256 word, uint256 bit) = (quote.nonce >> 8, 1 << (quote.nonce & 0xff));
-        if (_quotes[provider][word] & bit != 0) revert Orders_QuoteUsed(provider, quote.nonce);
-        _quotes[provider][word] |= bit;
         bytes32 digest = _quoteDigest(id, quote.nonce, quote.expiresAt);
         if (provider == address(0)) revert Orders_BadQuote(id, provider);
         if (_isSignedBy(provider, digest, quote.signature)) return;
@@ -110,6 +114,12 @@ abstract contract Orders is IOrders, TaskBook {
         if (operator == address(0) || !_isSignedBy(operator, digest, quote.signature)) {
             revert Orders_BadQuote(id, provider);
         }
+    }
+
+    function _useQuote(address provider, uint256 nonce) private {
+        (uint256 word, uint256 bit) = (nonce >> 8, 1 << (nonce & 0xff));
+        if (_quotes[provider][word] & bit != 0) revert Orders_QuoteUsed(provider, nonce);
+        _quotes[provider][word] |= bit;
     }
 
     /// @dev An account's signature, or else a contract's: an account with EIP-7702 code may sign in either way. What is
@@ -223,11 +233,19 @@ abstract contract Orders is IOrders, TaskBook {
         bytes32 r,
         bytes32 s
     ) external virtual override {
+        _requireMarket();
         address token = Currency.unwrap(_currency);
         if (_currency.isNative()) revert Currency_NoCode(token);
         // A permit that fails gives no allowance, and without one the transfer fails.
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         if (amount == 0) revert IEscrow.Escrow_ZeroAmount();
         _deposit(msg.sender, amount);
+    }
+
+    // ---- Checks ----
+
+    /// @dev Money that came to the extension itself could not leave it; these calls bring it, the others need a task.
+    function _requireMarket() private view {
+        if (address(this) == _code) revert TaskMarket_NotTheMarket();
     }
 }

@@ -90,7 +90,8 @@ contract AccountTest is Test {
         Fields memory fields,
         uint128 net,
         uint128 fee,
-        uint32 sold
+        uint32 sold,
+        bool done
     ) public {
         limits(fields);
         uint256 balance = uint256(fields.balance) + net;
@@ -98,19 +99,19 @@ contract AccountTest is Test {
             vm.expectRevert(
                 abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 96, balance)
             );
-            this.earn(pack(fields), net, fee, sold);
+            this.earn(pack(fields), net, fee, sold, done ? 1 : 0);
             return;
         }
         uint256 fees = uint256(fields.feesDue) + fee;
         bool fit = fees <= type(uint80).max;
-        (Account word, uint256 overflow) = this.earn(pack(fields), net, fee, sold);
+        (Account word, uint256 overflow) = this.earn(pack(fields), net, fee, sold, done ? 1 : 0);
         assertEq(overflow, fit ? 0 : fees, "all fees move when they do not fit");
         assertFields(
             word,
             Fields({
                 balance: uint96(balance),
                 feesDue: fit ? uint80(fees) : 0,
-                completed: fields.completed == type(uint32).max ? type(uint32).max : fields.completed + 1,
+                completed: uint32(smaller(uint256(fields.completed) + (done ? 1 : 0), type(uint32).max)),
                 secondsSold: uint48(smaller(uint256(fields.secondsSold) + sold, type(uint48).max))
             })
         );
@@ -120,19 +121,20 @@ contract AccountTest is Test {
         Fields memory fields,
         uint128 net,
         uint128 fee,
-        uint32 sold
+        uint32 sold,
+        bool done
     ) external {
         limits(fields);
         net = uint128(bound(net, 0, type(uint96).max - fields.balance));
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(fields, net, fee, sold);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(fields, net, fee, sold, done);
     }
 
     function test_A12_earnAtTheLimitOfEachField() external {
         Fields memory full = Fields(type(uint96).max, type(uint80).max, type(uint32).max, type(uint48).max);
         // Nothing fits any more but nothing: fees move, the record stays at its largest values.
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 0, 0, 0);
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 0, 1, 1);
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 1, 0, 0);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 0, 0, 0, true);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 0, 1, 1, true);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(full, 1, 0, 0, true);
         // One below each limit.
         Fields memory almost = Fields(
             type(uint96).max - 1,
@@ -140,15 +142,18 @@ contract AccountTest is Test {
             type(uint32).max - 1,
             type(uint48).max - 1
         );
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(almost, 1, 1, 1);
-        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(almost, 1, 2, 2);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(almost, 1, 1, 1, true);
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(almost, 1, 2, 2, true);
         // The largest task there is.
         testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(
             Fields(0, 0, 0, 0),
             type(uint96).max,
             type(uint128).max,
-            type(uint32).max
+            type(uint32).max,
+            true
         );
+        // A part of a lease: seconds, and no task.
+        testFuzz_A10_A12_earnBooksBalanceFeesAndRecord(almost, 1, 1, 1, false);
     }
 
     // ---- Fees ----
@@ -174,9 +179,10 @@ contract AccountTest is Test {
         Account word,
         uint256 net,
         uint256 fee,
-        uint256 sold
+        uint256 sold,
+        uint256 tasks
     ) external pure returns (Account, uint256) {
-        return word.earn(net, fee, sold);
+        return word.earn(net, fee, sold, tasks);
     }
 
     // ---- Helpers ----

@@ -2,10 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
-import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {ITaskMarket} from "../../../contracts/interfaces/ITaskMarket.sol";
-import {Currency} from "../../../contracts/libraries/Currency.sol";
-import {Resources} from "../../../contracts/libraries/Resources.sol";
+import {ITaskBook} from "../../../contracts/interfaces/ITaskBook.sol";
 import {
     Assurance,
     Conditions,
@@ -19,18 +16,10 @@ import {
     Terms,
     Work
 } from "../../../contracts/market/Tasks.sol";
-import {TaskMarket} from "../../../contracts/market/TaskMarket.sol";
-import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
-import {Test} from "../utils/Test.sol";
+import {MarketTest} from "./MarketTest.sol";
 
 /// @dev Money, ids and bounds of single tasks with random terms, in the native currency.
-contract TaskMarketTest is Test {
-    uint256 private constant NOW = 1_800_000_000;
-    uint256 private constant WINDOW = 600;
-    uint256 private constant METERED = uint256(1) << 192;
-    uint256 private constant BPS = 10_000;
-    address private constant ADMIN = address(0xAD);
-    address private constant TREASURY = address(0x7EA5);
+contract TaskMarketTest is MarketTest {
     address private constant OWNER = address(0xA11CE);
     address private constant PROVIDER = address(0xB0B);
     address private constant STRANGER = address(0x57A);
@@ -45,8 +34,6 @@ contract TaskMarketTest is Test {
         uint32 used;
     }
 
-    ProviderRegistry private registry;
-    TaskMarket private market;
     Terms private terms;
     bytes32 private workHash;
     uint256 private cost;
@@ -137,12 +124,12 @@ contract TaskMarketTest is Test {
         if (allowed > duration) allowed = duration;
         used = uint248(bound(used, allowed + 1, type(uint248).max));
         vm.warp(NOW + wait + passed);
-        Delivery memory delivery = deliveryOf((uint256(used) << 8) | uint256(Outcome.Completed), "ar://y");
+        Delivery memory delivery = deliveryOf(Outcome.Completed, used);
         refused(
             PROVIDER,
             abi.encodeCall(market.deliver, (t, workHash, delivery)),
             abi.encodeWithSelector(
-                ITaskMarket.TaskMarket_TooManySeconds.selector,
+                ITaskBook.TaskMarket_TooManySeconds.selector,
                 market.idOf(t, workHash),
                 uint256(used),
                 allowed
@@ -164,18 +151,19 @@ contract TaskMarketTest is Test {
         vm.warp(NOW + 10);
         for (uint256 i = 0; i <= uint256(type(Outcome).max); ++i) {
             bytes memory reason = abi.encodeWithSelector(
-                ITaskMarket.TaskMarket_InvalidOutcome.selector,
+                ITaskBook.TaskMarket_InvalidOutcome.selector,
                 Outcome(i)
             );
             if (i < 1 || i > 5) {
-                Delivery memory delivery = deliveryOf(i | (5 << 8), "ar://y");
+                Delivery memory delivery = deliveryOf(Outcome(i), 5);
                 refused(PROVIDER, abi.encodeCall(market.deliver, (terms, workHash, delivery)), reason);
             }
             if (i < 6 || i > 14) {
                 refused(PROVIDER, abi.encodeCall(market.decline, (terms, workHash, Outcome(i))), reason);
             }
         }
-        Delivery memory none = deliveryOf(19, "ar://y");
+        Delivery memory none = deliveryOf(Outcome.None, 0);
+        none.report = Report.wrap(uint256(type(Outcome).max) + 1);
         refused(
             PROVIDER,
             abi.encodeCall(market.deliver, (terms, workHash, none)),
@@ -186,7 +174,8 @@ contract TaskMarketTest is Test {
     function testFuzz_A24_resultReferencesOfOneTo256Bytes(uint16 length) public {
         length = uint16(bound(length, 0, 600));
         submitTask(priced(1e9, true, 1, 0));
-        Delivery memory delivery = deliveryOf(1, string(new bytes(length)));
+        Delivery memory delivery = deliveryOf(Outcome.Completed, 0);
+        delivery.result = string(new bytes(length));
         bytes memory call = abi.encodeCall(market.deliver, (terms, workHash, delivery));
         if (length == 0 || length > 256) {
             refused(
@@ -197,7 +186,7 @@ contract TaskMarketTest is Test {
         } else {
             vm.prank(PROVIDER);
             market.deliver(terms, workHash, delivery);
-            assertStatus(Status.Settled, Outcome.Completed);
+            assertStatus(market.idOf(terms, workHash), Status.Settled, Outcome.Completed);
         }
     }
 
@@ -211,7 +200,7 @@ contract TaskMarketTest is Test {
 
     function test_A17_RevertWhen_ResultHashIsZero() external {
         submitTask(priced(1e9, true, 1, 0));
-        Delivery memory delivery = deliveryOf(1, "ar://y");
+        Delivery memory delivery = deliveryOf(Outcome.Completed, 0);
         delivery.resultHash = 0;
         refused(
             PROVIDER,
@@ -232,7 +221,7 @@ contract TaskMarketTest is Test {
         assertEq(market.balanceOf(STRANGER), bounty, "bounty");
         assertEq(market.balanceOf(OWNER), cost + collateral - bounty, "owner");
         assertSlashed(collateral);
-        assertStatus(Status.Failed, Outcome.ProviderLate);
+        assertStatus(market.idOf(terms, workHash), Status.Failed, Outcome.ProviderLate);
         assertEq(registry.providerOf(PROVIDER).failed, 1, "counted");
     }
 
@@ -240,12 +229,12 @@ contract TaskMarketTest is Test {
         submitted(c, true);
         // Rounded up, against the provider who calls.
         uint256 slashed = (uint256(terms.assurance.collateralWei()) * 2_500 + BPS - 1) / BPS;
-        vm.warp(NOW + WINDOW + 1);
+        vm.warp(NOW + DECLINE_WINDOW + 1);
         vm.prank(PROVIDER);
         market.abandon(terms, workHash);
         assertEq(market.balanceOf(OWNER), cost + slashed, "owner");
         assertSlashed(slashed);
-        assertStatus(Status.Abandoned, Outcome.ProviderAbandoned);
+        assertStatus(market.idOf(terms, workHash), Status.Abandoned, Outcome.ProviderAbandoned);
         assertEq(registry.providerOf(PROVIDER).abandoned, 1, "counted");
     }
 
@@ -269,7 +258,7 @@ contract TaskMarketTest is Test {
         bytes32 structHash = keccak256(
             abi.encode(
                 keccak256(
-                    "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)Work(uint256 resources,bytes32 payloadHash,string payload)"
+                    "Task(address owner,address provider,uint256 price,uint256 conditions,uint256 assurance,bytes32 salt,Work work)Work(uint256 resources,bytes32 payloadHash,string payload,address backup)"
                 ),
                 t.owner,
                 t.provider,
@@ -320,7 +309,7 @@ contract TaskMarketTest is Test {
         bytes[5] memory calls = [
             abi.encodeCall(market.accept, (t, workHash)),
             abi.encodeCall(market.decline, (t, workHash, Outcome.NoCapacity)),
-            abi.encodeCall(market.deliver, (t, workHash, deliveryOf(1, "ar://y"))),
+            abi.encodeCall(market.deliver, (t, workHash, deliveryOf(Outcome.Completed, 0))),
             abi.encodeCall(market.cancel, (t, workHash)),
             abi.encodeCall(market.expire, (t, workHash))
         ];
@@ -329,25 +318,15 @@ contract TaskMarketTest is Test {
             vm.prank(i == 3 ? OWNER : PROVIDER);
             (success, ) = address(market).call(calls[i]);
             assertTrue(!success, "acted");
-            assertStatus(Status.Funded, Outcome.None);
+            assertStatus(market.idOf(terms, workHash), Status.Funded, Outcome.None);
         }
     }
 
     // ---- Helpers ----
 
     function open(uint256 feeBps) private {
-        vm.warp(NOW);
-        Currency native = Currency.wrap(address(0));
-        registry = new ProviderRegistry(native, 45 days, ADMIN);
-        market = new TaskMarket(native, registry, WINDOW, ADMIN, TREASURY, feeBps);
-        vm.prank(ADMIN);
-        registry.authorizeMarket(address(market));
-        vm.prank(PROVIDER);
-        registry.register(
-            PROVIDER,
-            PROVIDER,
-            IProviderRegistry.Offer({shape: Resources.wrap(0), rateWei: 1, slots: 1, metadata: ""})
-        );
+        openMarket(address(0), feeBps);
+        register(PROVIDER, PROVIDER, 1, 0);
     }
 
     /// @dev A market with the case's fee, its task submitted, and accepted if asked to.
@@ -372,13 +351,13 @@ contract TaskMarketTest is Test {
 
     function submitTask(Terms memory t) private {
         Work memory work = someWork();
-        workHash = market.hashWork(work);
+        workHash = market.hashWork(work, address(0));
         terms = t;
         cost = market.costOf(t);
         vm.deal(OWNER, cost);
         vm.prank(OWNER);
         market.submit{value: cost}(t, work);
-        assertStatus(Status.Funded, Outcome.None);
+        assertStatus(market.idOf(terms, workHash), Status.Funded, Outcome.None);
     }
 
     function accept() private {
@@ -387,10 +366,10 @@ contract TaskMarketTest is Test {
     }
 
     function deliver(Outcome outcome, uint256 used) private {
-        Delivery memory delivery = deliveryOf(uint256(outcome) | (used << 8), "ar://y");
+        Delivery memory delivery = deliveryOf(outcome, used);
         vm.prank(PROVIDER);
         market.deliver(terms, workHash, delivery);
-        assertStatus(Status.Settled, outcome);
+        assertStatus(market.idOf(terms, workHash), Status.Settled, outcome);
     }
 
     /// @dev The call fails for this reason, and moves neither money nor the task.
@@ -410,15 +389,6 @@ contract TaskMarketTest is Test {
         );
     }
 
-    function withdrawAll(address account) private returns (uint256 amount) {
-        amount = market.balanceOf(account);
-        if (amount == 0) return 0;
-        uint256 before = account.balance;
-        vm.prank(account);
-        market.withdraw(amount);
-        assertEq(account.balance - before, amount, "withdrawn");
-    }
-
     /// @dev The registry lost it, the market has it, and owner and caller can take out all there is.
     function assertSlashed(uint256 slashed) private {
         uint256 collateral = terms.assurance.collateralWei();
@@ -428,12 +398,6 @@ contract TaskMarketTest is Test {
         assertEq(address(market).balance, cost + slashed, "market");
         assertEq(market.balanceOf(PROVIDER) + market.feesDue(PROVIDER), 0, "provider earned nothing");
         assertEq(withdrawAll(OWNER) + withdrawAll(STRANGER), cost + slashed, "the whole");
-    }
-
-    function assertStatus(Status expected, Outcome expectedOutcome) private view {
-        (Status status, Outcome outcome, , ) = market.taskOf(market.idOf(terms, workHash));
-        assertEq(uint256(status), uint256(expected), "status");
-        assertEq(uint256(outcome), uint256(expectedOutcome), "outcome");
     }
 
     function naiveCharge(Outcome outcome, uint256 used) private view returns (uint256) {
@@ -457,24 +421,6 @@ contract TaskMarketTest is Test {
                 conditions: conditionsOf(block.timestamp + 100, block.timestamp + 1_000, 600),
                 assurance: Assurance.wrap(collateral),
                 salt: bytes32(salt)
-            });
-    }
-
-    function conditionsOf(uint256 start, uint256 latest, uint256 duration) private pure returns (Conditions) {
-        return Conditions.wrap(start | (latest << 40) | (duration << 80) | (uint256(1) << 152));
-    }
-
-    function someWork() private pure returns (Work memory) {
-        return Work({resources: Resources.wrap(0), payloadHash: bytes32(uint256(1)), payload: "ar://x"});
-    }
-
-    function deliveryOf(uint256 report, string memory result) private pure returns (Delivery memory) {
-        return
-            Delivery({
-                report: Report.wrap(report),
-                resultHash: bytes32(uint256(1)),
-                evidenceHash: bytes32(uint256(2)),
-                result: result
             });
     }
 

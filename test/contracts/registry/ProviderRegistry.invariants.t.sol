@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
+import {Resources} from "../../../contracts/libraries/Resources.sol";
 import {Actor} from "../../../contracts/mocks/Actor.sol";
 import {HookERC20} from "../../../contracts/mocks/HookERC20.sol";
 import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
@@ -38,6 +39,8 @@ contract StakeHandler is RegistryTest {
     mapping(uint256 provider => uint256) public slashedOf;
     mapping(uint256 market => uint256) public slashedBy;
     mapping(uint256 provider => mapping(IProviderRegistry.Record => uint256)) public recorded;
+    /// Slots that each market's open tasks hold.
+    mapping(uint256 market => mapping(uint256 provider => uint256)) public assignedBy;
     /// When each provider's stake may leave at the earliest [s].
     mapping(uint256 provider => uint256) public earliest;
     /// What happened that must never happen.
@@ -89,6 +92,13 @@ contract StakeHandler is RegistryTest {
         if (time < due) violation = "stake left before the period was over";
     }
 
+    /// @dev Fewer slots than are taken is a provider's right; it gets no further open tasks then.
+    function setSlots(uint256 who, uint16 slots) external {
+        IProviderRegistry.Offer memory offer = anOffer();
+        offer.slots = uint16(bound(slots, 1, 4));
+        act(providers[who % PROVIDERS], 0, abi.encodeCall(registry.updateOffer, (offer)));
+    }
+
     function setPaused(uint256 who, bool paused) external {
         IProviderRegistry.ProviderStatus status =
             paused ? IProviderRegistry.ProviderStatus.Paused : IProviderRegistry.ProviderStatus.Active;
@@ -108,6 +118,21 @@ contract StakeHandler is RegistryTest {
         if (paused) violation = "a paused provider was locked";
     }
 
+    function assign(uint256 market, uint256 who, uint8 need, uint256 amount) external {
+        (market, who) = (market % (MARKETS + 1), who % PROVIDERS);
+        (need, amount) = (need % 3, bound(amount, 1, FUNDS / 8));
+        IProviderRegistry.Provider memory provider = registry.providerOf(address(providers[who]));
+        bytes memory data = abi.encodeCall(registry.assign, (provider.account, Resources.wrap(need), amount));
+        if (!act(markets[market], 0, data)) return;
+        ++assignedBy[market][who];
+        if (market == MARKETS) violation = "a stranger locked stake";
+        if (provider.status == IProviderRegistry.ProviderStatus.Paused) {
+            violation = "a paused provider was assigned";
+        }
+        if (need > 1) violation = "a task was assigned that does not fit";
+        if (provider.assigned >= provider.offer.slots) violation = "a task was assigned without a slot";
+    }
+
     function release(uint256 market, uint256 who, uint256 unlocked, uint256 slashed, uint8 counted) external {
         (market, who) = (market % (MARKETS + 1), who % PROVIDERS);
         address provider = address(providers[who]);
@@ -118,9 +143,11 @@ contract StakeHandler is RegistryTest {
             market == MARKETS ? 1 : lockedBy(address(markets[market]), provider) + 1
         );
         slashed = bound(slashed, 0, unlocked + 1);
-        IProviderRegistry.Record record = IProviderRegistry.Record(counted % 4);
-        if (!act(markets[market], 0, abi.encodeCall(registry.release, (provider, unlocked, slashed, record))))
-            return;
+        IProviderRegistry.Record record = IProviderRegistry.Record(counted % 5);
+        bool assigned = unlocked != 0 && assignedBy[market][who] != 0 && counted > 127;
+        bytes memory data = abi.encodeCall(registry.release, (provider, unlocked, slashed, record, assigned));
+        if (!act(markets[market], 0, data)) return;
+        if (assigned) --assignedBy[market][who];
         slashedOf[who] += slashed;
         slashedBy[market] += slashed;
         if (market < MARKETS) ++recorded[who][record];
@@ -178,7 +205,7 @@ contract StakeHandler is RegistryTest {
         return
             abi.encodeCall(
                 registry.release,
-                (provider, 1, entry == Entry.Slash ? 1 : 0, IProviderRegistry.Record.Failed)
+                (provider, 1, entry == Entry.Slash ? 1 : 0, IProviderRegistry.Record.Failed, false)
             );
     }
 
@@ -237,10 +264,10 @@ abstract contract ProviderRegistryInvariants is Test {
     /// @dev The invariants say something: the handler gets through to every verb, and enters in every way.
     function test_handlerReachesEverything() external {
         uint256 random = 0;
-        for (uint256 i = 0; i < 3_000; ++i) {
+        for (uint256 i = 0; i < 4_000; ++i) {
             random = uint256(keccak256(abi.encode(random)));
             (uint256 a, uint256 b, uint256 c) = (random >> 16, random >> 32, random >> 80);
-            uint256 verb = random % 11;
+            uint256 verb = random % 12;
             if (verb == 0) handler.stakeSome(a, b);
             else if (verb == 1) handler.unstake(a, b);
             else if (verb == 2) handler.cancelUnstake(a);
@@ -250,16 +277,20 @@ abstract contract ProviderRegistryInvariants is Test {
             else if (verb == 6) handler.release(a, b, c, random, uint8(random >> 250));
             else if (verb == 7) handler.donate(a);
             else if (verb == 8) handler.wait(a);
+            else if (verb == 11 && random % 5 != 0) handler.assign(a, b, uint8(c), random);
+            else if (verb == 11) handler.setSlots(a, uint16(b));
             else handler.arm(a, uint8(b), c, random, verb == 9);
         }
-        bytes4[7] memory verbs = [
+        bytes4[9] memory verbs = [
             registry.stake.selector,
             registry.unstake.selector,
             registry.cancelUnstake.selector,
             registry.withdrawStake.selector,
             registry.setStatus.selector,
             registry.lock.selector,
-            registry.release.selector
+            registry.release.selector,
+            registry.assign.selector,
+            registry.updateOffer.selector
         ];
         for (uint256 i = 0; i < verbs.length; ++i)
             assertTrue(handler.done(verbs[i]) != 0, "a verb is never reached");
@@ -306,6 +337,15 @@ abstract contract ProviderRegistryInvariants is Test {
         }
     }
 
+    /// @dev A slot is taken by each open task, and by nothing else.
+    function invariant_I11_slotsAreTakenByOpenTasks() external view {
+        for (uint256 i = 0; i < handler.PROVIDERS(); ++i) {
+            uint256 assigned = 0;
+            for (uint256 j = 0; j <= handler.MARKETS(); ++j) assigned += handler.assignedBy(j, i);
+            assertEq(providerAt(i).assigned, assigned, "assigned");
+        }
+    }
+
     /// @dev The record of faults only grows, and only as markets say.
     function invariant_I10_recordIsWhatMarketsSaid() external view {
         for (uint256 i = 0; i < handler.PROVIDERS(); ++i) {
@@ -317,6 +357,7 @@ abstract contract ProviderRegistryInvariants is Test {
                 "abandoned"
             );
             assertEq(provider.failed, handler.recorded(i, IProviderRegistry.Record.Failed), "failed");
+            assertEq(provider.disputed, handler.recorded(i, IProviderRegistry.Record.Disputed), "disputed");
         }
     }
 

@@ -190,7 +190,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
         registry.lock(PROVIDER, second);
         assertStake(PROVIDER, staked, uint256(first) + second, 0, staked - first - second);
         vm.prank(MARKET);
-        registry.release(PROVIDER, unlocked, slashed, IProviderRegistry.Record.None);
+        registry.release(PROVIDER, unlocked, slashed, IProviderRegistry.Record.None, false);
         assertStake(
             PROVIDER,
             staked - slashed,
@@ -221,11 +221,11 @@ abstract contract ProviderRegistryTest is RegistryTest {
         unlocked = bound(unlocked, uint256(mine) + 1, type(uint256).max);
         vm.expectRevert(beyond(MARKET, mine, unlocked));
         vm.prank(MARKET);
-        registry.release(PROVIDER, unlocked, slashed, IProviderRegistry.Record.Failed);
+        registry.release(PROVIDER, unlocked, slashed, IProviderRegistry.Record.Failed, false);
         slashed = bound(slashed, uint256(mine) + 1, type(uint256).max);
         vm.expectRevert(beyond(MARKET, mine, slashed));
         vm.prank(MARKET);
-        registry.release(PROVIDER, mine, slashed, IProviderRegistry.Record.Failed);
+        registry.release(PROVIDER, mine, slashed, IProviderRegistry.Record.Failed, false);
         assertStake(PROVIDER, uint256(mine) + theirs, uint256(mine) + theirs, 0, 0);
         assertEq(registry.providerOf(PROVIDER).failed, 0, "nothing recorded");
         assertMoney(0, 0, uint256(mine) + theirs);
@@ -246,7 +246,7 @@ abstract contract ProviderRegistryTest is RegistryTest {
         vm.prank(MARKET);
         registry.lock(PROVIDER, rest);
         vm.prank(MARKET);
-        registry.release(PROVIDER, rest, rest, IProviderRegistry.Record.Failed);
+        registry.release(PROVIDER, rest, rest, IProviderRegistry.Record.Failed, false);
         assertStake(PROVIDER, unbonding, 0, unbonding, 0);
         vm.warp(registry.providerOf(PROVIDER).unbondsAt);
         vm.prank(PROVIDER);
@@ -267,9 +267,94 @@ abstract contract ProviderRegistryTest is RegistryTest {
         vm.prank(PROVIDER);
         registry.unstake(1);
         vm.prank(MARKET);
-        registry.release(PROVIDER, locked, locked, IProviderRegistry.Record.None);
+        registry.release(PROVIDER, locked, locked, IProviderRegistry.Record.None, false);
         assertMoney(0, 0, 0);
         assertEq(balanceOf(MARKET), locked, "market");
+    }
+
+    // ---- Slots ----
+
+    /// @dev As many open tasks at a time as there are slots; each end frees one, and a lock alone takes none.
+    function testFuzz_A15_assignTakesASlotAndReleaseFreesIt(uint16 slots, uint96 amount) public {
+        slots = uint16(bound(slots, 1, 20));
+        amount = uint96(bound(amount, 1, type(uint96).max / 24));
+        IProviderRegistry.Offer memory offer = anOffer();
+        offer.slots = slots;
+        vm.prank(PROVIDER);
+        registry.updateOffer(offer);
+        stake(PROVIDER, uint256(amount) * 24);
+        vm.prank(MARKET_2);
+        registry.lock(PROVIDER, amount);
+        for (uint256 i = 1; i <= slots; ++i) {
+            vm.prank(i % 2 == 0 ? MARKET : MARKET_2);
+            registry.assign(PROVIDER, Resources.wrap(1), amount);
+            assertEq(registry.providerOf(PROVIDER).assigned, i, "assigned");
+        }
+        vm.expectRevert(
+            abi.encodeWithSelector(IProviderRegistry.ProviderRegistry_NoFreeSlot.selector, PROVIDER, slots)
+        );
+        vm.prank(MARKET);
+        registry.assign(PROVIDER, Resources.wrap(1), amount);
+        // What was only locked frees none.
+        vm.prank(MARKET_2);
+        registry.release(PROVIDER, amount, 0, IProviderRegistry.Record.None, false);
+        assertEq(registry.providerOf(PROVIDER).assigned, slots, "all taken");
+        vm.prank(MARKET_2);
+        registry.release(PROVIDER, amount, amount, IProviderRegistry.Record.Failed, true);
+        assertEq(registry.providerOf(PROVIDER).assigned, slots - 1, "one is free");
+        vm.prank(MARKET);
+        registry.assign(PROVIDER, Resources.wrap(1), amount);
+        assertStake(
+            PROVIDER,
+            uint256(amount) * 23,
+            uint256(amount) * slots,
+            0,
+            uint256(amount) * (23 - uint256(slots))
+        );
+    }
+
+    function test_A15_assignTakesASlotAndReleaseFreesIt() external {
+        testFuzz_A15_assignTakesASlotAndReleaseFreesIt(1, 1 ether);
+    }
+
+    function testFuzz_RevertWhen_AnOpenTaskDoesNotFit(uint16 need, uint16 shape) external {
+        need = uint16(bound(need, 1, type(uint16).max));
+        shape = uint16(bound(shape, 0, need - 1));
+        IProviderRegistry.Offer memory offer = anOffer();
+        offer.shape = Resources.wrap(shape);
+        vm.prank(PROVIDER);
+        registry.updateOffer(offer);
+        stake(PROVIDER, 7);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IProviderRegistry.ProviderRegistry_DoesNotFit.selector,
+                PROVIDER,
+                Resources.wrap(need),
+                Resources.wrap(shape)
+            )
+        );
+        vm.prank(MARKET);
+        registry.assign(PROVIDER, Resources.wrap(need), 7);
+        assertStake(PROVIDER, 7, 0, 0, 7);
+        assertEq(registry.providerOf(PROVIDER).assigned, 0, "assigned");
+    }
+
+    // ---- Records ----
+
+    /// @dev Each reason has a counter of its own.
+    function testFuzz_recordsAreCountedApart(uint8[8] memory counted) external {
+        uint256[5] memory expected;
+        for (uint256 i = 0; i < counted.length; ++i) {
+            uint256 kind = counted[i] % 5;
+            ++expected[kind];
+            vm.prank(MARKET);
+            registry.release(PROVIDER, 0, 0, IProviderRegistry.Record(kind), false);
+        }
+        IProviderRegistry.Provider memory provider = registry.providerOf(PROVIDER);
+        assertEq(provider.declined, expected[1], "declined");
+        assertEq(provider.abandoned, expected[2], "abandoned");
+        assertEq(provider.failed, expected[3], "failed");
+        assertEq(provider.disputed, expected[4], "disputed");
     }
 
     // ---- Costs ----

@@ -69,7 +69,10 @@ abstract contract RegistryTest is Test {
     function lockedBy(address market, address account) internal returns (uint256 locked) {
         vm.prank(market);
         (bool success, bytes memory reason) = address(registry).call(
-            abi.encodeCall(registry.release, (account, type(uint256).max, 0, IProviderRegistry.Record.None))
+            abi.encodeCall(
+                registry.release,
+                (account, type(uint256).max, 0, IProviderRegistry.Record.None, false)
+            )
         );
         assertTrue(!success, "nobody has locked that much");
         assertTrue(bytes4(reason) == IProviderRegistry.ProviderRegistry_BeyondLock.selector, "why not");

@@ -12,6 +12,12 @@ interface Vm {
 
     function deal(address account, uint256 balance) external;
 
+    /// @notice The code that makes a contract, as it is built for the chain: "path:name".
+    function getCode(string calldata artifact) external view returns (bytes memory creationCode);
+
+    /// @notice `account` has this code from now on.
+    function etch(address account, bytes calldata code) external;
+
     /// @notice Keeps the state of the whole chain, to go back to it with {revertToState} any number of times.
     function snapshotState() external returns (uint256 id);
 
