@@ -1,12 +1,4 @@
-import {
-  getAddress,
-  isAddress,
-  isHexString,
-  type Signer,
-  TypedDataEncoder,
-  verifyTypedData,
-  ZeroAddress,
-} from "ethers";
+import { getAddress, isAddress, isHexString, type Signer, verifyTypedData, ZeroAddress } from "ethers";
 
 import { formatAmount } from "../amount.ts";
 import { messageOf, NeuraError } from "../errors.ts";
@@ -23,6 +15,7 @@ import {
   encodeWork,
   type MarketDomain,
   maximumCostWei,
+  quoteTypedData,
   type Task,
   taskId,
   type TermsWords,
@@ -76,13 +69,6 @@ export type QuoteAnswer = { readonly price?: QuotedPrice | undefined } & (
 export const REQUEST_SCHEMA = "neura/quote-request/1";
 export const ANSWER_SCHEMA = "neura/quote/1";
 
-const QUOTE_TYPES = {
-  Quote: [
-    { name: "task", type: "bytes32" },
-    { name: "nonce", type: "uint256" },
-    { name: "expiresAt", type: "uint256" },
-  ],
-};
 const DECLINE_TYPES = {
   QuoteDecline: [
     { name: "task", type: "bytes32" },
@@ -94,13 +80,13 @@ const DECLINE_TYPES = {
 
 /** The provider's or its operator's signature of a quote for this task. */
 export async function signQuote(
-  domain: MarketDomain,
-  id: string,
-  { nonce, expiresAtSeconds }: Pick<Quote, "nonce" | "expiresAtSeconds">,
+  market: MarketDomain,
+  task: string,
+  promise: Pick<Quote, "nonce" | "expiresAtSeconds">,
   signer: Signer,
 ): Promise<string> {
-  const value = { task: id, nonce, expiresAt: expiresAtSeconds };
-  return await signer.signTypedData(typedDomain(domain), QUOTE_TYPES, value);
+  const { domain, types, value } = quoteTypedData(market, { task, ...promise });
+  return await signer.signTypedData(domain, types, value);
 }
 
 /** The provider's or its operator's signature of why it does not take this task. */
@@ -111,16 +97,6 @@ export async function signDecline(
   signer: Signer,
 ): Promise<string> {
   return await signer.signTypedData(typedDomain(domain), DECLINE_TYPES, declineValue(id, decline));
-}
-
-/** The digest that the contract checks a quote's signature against, 32 bytes as hex. */
-export function quoteDigest(
-  domain: MarketDomain,
-  id: string,
-  { nonce, expiresAtSeconds }: Pick<Quote, "nonce" | "expiresAtSeconds">,
-): string {
-  const value = { task: id, nonce, expiresAt: expiresAtSeconds };
-  return TypedDataEncoder.hash(typedDomain(domain), QUOTE_TYPES, value);
 }
 
 export interface QuoteOptions {
@@ -170,10 +146,9 @@ export async function requestQuote(
     throw declined(decline, answer.price);
   }
   const { quote, price } = answer;
-  const signer = signerOf(() => {
-    const value = { task: id, nonce: quote.nonce, expiresAt: quote.expiresAtSeconds };
-    return verifyTypedData(typedDomain(context.domain), QUOTE_TYPES, value, quote.signature);
-  });
+  const { nonce, expiresAtSeconds } = quote;
+  const { domain, types, value } = quoteTypedData(context.domain, { task: id, nonce, expiresAtSeconds });
+  const signer = signerOf(() => verifyTypedData(domain, types, value, quote.signature));
   requireProvider(signer, terms.provider, operator);
   const now = await chainTime(context.provider);
   if (quote.expiresAtSeconds <= now) {
@@ -193,7 +168,9 @@ export async function requestQuote(
 
 /** The body of a request for a quote: the task's words, as the contract takes them. */
 export function encodeQuoteRequest({ terms, work }: Pick<Task, "terms" | "work">): string {
-  return toJson({ schema: REQUEST_SCHEMA, terms: encodeTerms(terms), work: encodeWork(work) });
+  const { backup } = work;
+  const words = { ...encodeWork(work), ...(backup === undefined ? {} : { backup }) };
+  return toJson({ schema: REQUEST_SCHEMA, terms: encodeTerms(terms), work: words });
 }
 
 /** The task that a request is about. Errors: `quote.bad-request`, `terms.unsupported`, `resources.malformed`. */
@@ -215,11 +192,16 @@ export function parseQuoteRequest(text: string, domain: MarketDomain): Task {
     payloadHash: hashOf(work, "payloadHash"),
     payload: work.required("payload", work.text("payload", "is no reference", referenceIn), ""),
   };
+  const backup = work.has("backup") ? addressOf(work, "backup") : undefined;
   for (const fields of [terms, work, file]) fields.end();
   if (faults.length > 0) throw badRequest(faults.slice(0, 8).join("; "));
   const task = {
     terms: decodeTerms(termsWords),
-    work: { ...workWords, resources: unpackResources(workWords.resources) },
+    work: {
+      ...workWords,
+      resources: unpackResources(workWords.resources),
+      ...(backup === undefined ? {} : { backup }),
+    },
   };
   return { id: taskId(domain, task.terms, task.work), ...task };
 }
