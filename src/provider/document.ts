@@ -7,7 +7,7 @@ import { applications } from "./applications/registry.ts";
 import { loadBenchmark } from "./benchmark.ts";
 import { describeProvider, measureCapacity } from "./capacity.ts";
 import { detectHardware } from "./hardware.ts";
-import { Journal } from "./journal.ts";
+import { Journal, takesPlace } from "./journal.ts";
 import { type ProviderMetadata, parseMetadata, signMetadata } from "./metadata.ts";
 import { journalPath, nodeDirectory } from "./node.ts";
 import { loadPolicy } from "./policy.ts";
@@ -84,7 +84,7 @@ async function openTasksIn(directory: string, { chainId, contracts }: Deployment
   if (!exists) return 0;
   const journal = await Journal.open(path, { chainId: BigInt(chainId), market: contracts.TaskMarket });
   try {
-    return journal.list({ open: true }).length;
+    return journal.list({ open: true }).filter(takesPlace).length;
   } finally {
     journal.close();
   }

@@ -17,8 +17,12 @@ import { openDatabase } from "../sqlite.ts";
  * on where it stopped.
  */
 export const STEPS = [
+  /** Another does it; this node is its backup. */
+  "standby",
   /** Its submission was read from the chain. */
   "found",
+  /** Accepted; its owner has not published the payload's key yet. */
+  "assigned",
   /** Payload fetched, opened and checked. */
   "fetched",
   /** Handed to the runner; the run may be going on without the node. */
@@ -29,11 +33,22 @@ export const STEPS = [
   "sealed",
   /** The result is stored, and was read back. */
   "uploaded",
+  /** Handed over, and not paid yet: it can be challenged. */
+  "delivered",
+  /** A lease: its owner was told how to reach it, its meter runs. */
+  "up",
   /** It will be declined or abandoned, for the reason on record. */
   "closing",
   "done",
 ] as const;
 export type Step = (typeof STEPS)[number];
+
+/** The steps in which a task that its provider has accepted, or may count on, takes one of the machine's places. */
+const PLACED: ReadonlySet<Step> = new Set(["found", "assigned", "fetched", "running", "up"]);
+
+export function takesPlace({ step }: Entry): boolean {
+  return PLACED.has(step);
+}
 
 /** What becomes known of a task on its way. Hashes and keys are hex with 0x. */
 export interface Facts {
@@ -57,8 +72,14 @@ export interface Facts {
   readonly outcome?: OutcomeName;
   /** The error behind the outcome: code and message. */
   readonly error?: { readonly code: string; readonly message: string };
-  /** What the provider got, after the fee [wei as decimal text]. */
+  /** What the provider got, after fee and royalty [wei as decimal text]. */
   readonly earnedWei?: string;
+  /** When it was submitted [Unix s of the chain]: the price of an open task begins to rise. */
+  readonly submittedAtSeconds?: number;
+  /** What a dispute made of it: whether the work was found to be as it was delivered. */
+  readonly dispute?: { readonly unit: string; readonly isRight: boolean };
+  /** Of a lease: what its service had gone through when it was last said to be up. */
+  readonly beat?: { readonly restarts: number; readonly blemishMs: number };
 }
 
 /** A block by its hash. */
@@ -87,14 +108,29 @@ export interface Ledger {
 }
 
 /** What a task's transactions are for: `<verb>:<task id>` is the sender's purpose. */
-export const VERBS = ["accept", "deliver", "decline", "abandon"] as const;
+export const VERBS = [
+  "accept",
+  "takeOver",
+  "deliver",
+  "decline",
+  "abandon",
+  "expire",
+  "settle",
+  "concede",
+  "resolve",
+  "ready",
+  "close",
+  "endLease",
+] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function purposeOf(verb: Verb, taskId: string): string {
   return `${verb}:${taskId}`;
 }
 
-const VERSION = 1;
+const VERSION = 2;
+/** Versions whose records this one reads as they are: it only has more steps. */
+const OLDER: readonly unknown[] = [1];
 /** Deep enough for the reorganisations of any chain with final blocks. */
 const KEPT_CHECKPOINTS = 512;
 
@@ -144,6 +180,9 @@ export class Journal implements SenderStore {
     const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
     if (version === 0) {
       database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${VERSION}; COMMIT`);
+    } else if (OLDER.includes(version)) {
+      // From here on programs of that version leave it alone.
+      database.exec(`PRAGMA user_version = ${VERSION}`);
     } else if (version !== VERSION) {
       database.close();
       throw new NeuraError(
@@ -162,17 +201,31 @@ export class Journal implements SenderStore {
   // ---- Tasks ----
 
   /** Notes a task as the chain announced it; false when it is known already. */
-  add({ id, terms, work }: Task, block: BlockId, now: number): boolean {
-    const words = { id, ...encodeTerms(terms), ...encodeWork(work) };
-    const sql = `INSERT INTO tasks VALUES (?, ?, ?, 'found', ?, ?, ?, '{}', ?) ON CONFLICT DO NOTHING`;
+  add(
+    { id, terms, work }: Task,
+    block: BlockId,
+    now: number,
+    { step = "found", facts = {} }: { step?: "found" | "standby"; facts?: Facts } = {},
+  ): boolean {
+    const { backup } = work;
+    const words = { id, ...encodeTerms(terms), ...encodeWork(work), backup };
+    const sql = `INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
     const { changes } = this.#database.prepare(sql).run(
       ...this.#task(id),
+      step,
       block.number,
       block.hash,
       JSON.stringify(words, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value)),
-      JSON.stringify({ found: now }),
+      JSON.stringify(facts),
+      JSON.stringify({ [step]: now }),
     );
     return changes === 1;
+  }
+
+  /** Takes out a task that was never this provider's. */
+  forget(id: string): void {
+    const sql = "DELETE FROM tasks WHERE chain_id = ? AND market = ? AND id = ?";
+    this.#database.prepare(sql).run(...this.#task(id));
   }
 
   get(id: string): Entry | undefined {
@@ -218,6 +271,27 @@ export class Journal implements SenderStore {
     return sumOf(this.#all(sql, this.#chainId, ...purposes));
   }
 
+  /**
+   * Makes one record of all that this purpose was served with up to a block, and gives the sum of its gas a purpose of
+   * its own: a lease's heartbeats are many, and nobody asks for one of them again.
+   */
+  fold(verb: string, toBlock: number): void {
+    const these = "chain_id = ? AND purpose LIKE ? AND (block_number <= ? OR state = 'lost')";
+    const values = [this.#chainId, `${verb}:%`, toBlock] as const;
+    const rows = this.#all(
+      `SELECT spent_wei FROM transactions WHERE ${these} AND spent_wei IS NOT NULL`,
+      ...values,
+    );
+    if (rows.length < 2) return;
+    this.#atOnce(() => {
+      this.#database.prepare(`DELETE FROM transactions WHERE ${these}`).run(...values);
+      const insert = `INSERT INTO transactions (chain_id, hash, nonce, purpose, raw, max_spend_wei, state, block_number, spent_wei)
+        VALUES (?, ?, -1, ?, '', '0', 'folded', 0, ?)`;
+      const sum = `${sumOf(rows)}`;
+      this.#database.prepare(insert).run(this.#chainId, `folded:${verb}`, `${verb}:folded`, sum);
+    });
+  }
+
   ledger(): Ledger {
     const tasks: Record<string, number> = {};
     let earnedWei = 0n;
@@ -241,9 +315,8 @@ export class Journal implements SenderStore {
   }
 
   #entry(row: Row): Entry {
-    const task = decodeSubmitted(parseSubmitted(row));
     return {
-      task,
+      task: taskIn(row),
       step: stepIn(row),
       block: { number: Number(row["block_number"]), hash: String(row["block_hash"]) },
       ...factsIn(row),
@@ -353,16 +426,18 @@ function stepIn(row: Row): Step {
   return step;
 }
 
-function parseSubmitted(row: Row): TaskSubmittedArgs {
+function taskIn(row: Row): Task {
   type Text = Record<"price" | "conditions" | "assurance" | "resources", string>;
-  const text = JSON.parse(String(row["submitted"])) as Omit<TaskSubmittedArgs, keyof Text> & Text;
-  return {
+  type Submitted = Omit<TaskSubmittedArgs, keyof Text> & Text & { readonly backup?: string };
+  const { backup, ...text } = JSON.parse(String(row["submitted"])) as Submitted;
+  const task = decodeSubmitted({
     ...text,
     price: BigInt(text.price),
     conditions: BigInt(text.conditions),
     assurance: BigInt(text.assurance),
     resources: BigInt(text.resources),
-  };
+  });
+  return backup === undefined ? task : { ...task, work: { ...task.work, backup } };
 }
 
 function signedIn(row: Row): SignedTransaction {

@@ -8,22 +8,25 @@ import type { Deployment } from "../deployment.ts";
 import type { KeyPair } from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { explainRefusal } from "../market/context.ts";
-import { isTerminal, Status } from "../market/outcome.ts";
-import { maximumCostWei } from "../market/terms.ts";
+import { Status } from "../market/outcome.ts";
+import { maximumCostWei, type Task } from "../market/terms.ts";
 import type { Storage } from "../storage/storage.ts";
-import { ChainView } from "./chain-view.ts";
+import { ChainView, type Windows } from "./chain-view.ts";
 import { ChainClock } from "./clock.ts";
 import { Feed, type Head, type News } from "./feed.ts";
 import { detectHardware, freeDiskMiB } from "./hardware.ts";
-import { type Entry, Journal, type Ledger, type Step } from "./journal.ts";
+import { type BlockId, type Entry, Journal, type Ledger, type Step, takesPlace } from "./journal.ts";
+import { Leases } from "./leases.ts";
 import { lockDirectory } from "./lock.ts";
 import type { Level, NodeEvent } from "./log.ts";
-import { Pipeline, TaskEnded } from "./pipeline.ts";
+import { Pipeline } from "./pipeline.ts";
 import type { OwnKey } from "./payload.ts";
 import { confirmationsFor, DEFAULT_POLICY, type Policy } from "./policy.ts";
 import { openQuotes, type Quotes } from "./quotes/quotes.ts";
 import type { Runner } from "./runner/runner.ts";
 import { Slots } from "./slots.ts";
+import { roleOf, standingOf } from "./standing.ts";
+import { RESULT, TaskEnded, Workbench } from "./workbench.ts";
 
 export interface NodeOptions {
   readonly deployment: Deployment;
@@ -55,11 +58,14 @@ export interface NodeOptions {
 
 const JOURNAL = "journal.sqlite";
 const WATCH_MS = 1_000;
+const REST_MS = 5_000;
 const HOUSEKEEPING_MS = 60_000;
 const MAX_PAUSE_MS = 10_000;
 const TRANSFERS = 4;
 /** Most tasks in work for each one that can run: of those that wait, the payload lies here. */
 const WAITING_PER_SLOT = 4;
+/** So deep no reorganisation goes: what happened before is folded together in the books. */
+const FINAL_BLOCKS = 512;
 
 /** The reason with which the work on a task is left for the next start. */
 class Stopped extends Error {
@@ -95,6 +101,8 @@ export class ProviderNode {
   readonly #feed: Feed;
   readonly #sender: Sender;
   readonly #pipeline: Pipeline;
+  readonly #leases: Leases | undefined;
+  readonly #windows: Windows;
   /** What ends the parts, in the order in which they were opened. */
   readonly #undo: readonly (() => unknown)[];
   /** Tasks that run at the same time. */
@@ -103,6 +111,8 @@ export class ProviderNode {
   readonly #stopping = new AbortController();
   /** The tasks in work. */
   readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void> }>();
+  /** At which block each task was looked at last, and when: before the next one there is little new. */
+  readonly #seen = new Map<string, { hash: string; at: number }>();
   #isDraining = false;
   #faults = 0;
   #isDiskLow = false;
@@ -158,24 +168,28 @@ export class ProviderNode {
         ...(options.onStep ? { onStep: options.onStep } : {}),
       });
       undo.push(() => sender.close());
-      const [hardware, declineWindowSeconds] = await Promise.all([
-        detectHardware(directory),
-        chain.declineWindowSeconds(),
-      ]);
+      const [hardware, windows] = await Promise.all([detectHardware(directory), chain.windows()]);
       const machine = { ...hardware.machine, ...policy.machine };
+      const bench = new Workbench({
+        ...{ account, chain, clock, journal, sender, policy, windows, emit },
+        runner: options.runner,
+        directory: join(directory, "tasks"),
+        onHealth: (isWell) => node.#noteHealth(isWell),
+      });
+      const isDraining = (): boolean => node.#isDraining;
+      const leases =
+        policy.leases &&
+        (await Leases.open(bench, { policy: policy.leases, accessUrl: policy.accessUrl, isDraining }));
+      if (leases) undo.push(() => leases.close());
       const node: ProviderNode = new ProviderNode({
-        ...{ options, policy, account, chain, clock, journal, sender, slots, undo },
-        pipeline: new Pipeline({
-          ...{ account, chain, clock, journal, sender, keys, policy, hardware, declineWindowSeconds, emit },
-          machine,
+        ...{ options, policy, account, chain, clock, journal, sender, slots, undo, leases, windows },
+        pipeline: new Pipeline(bench, {
+          ...{ keys, hardware, machine, leases },
           storage: options.storage,
-          runner: options.runner,
           applications: options.applications,
           slots: new Slots(slots),
           transfers: new Slots(TRANSFERS),
-          directory: join(directory, "tasks"),
           onStep: options.onStep,
-          onHealth: (isWell) => node.#noteHealth(isWell),
         }),
       });
       if (policy.quotes !== undefined) {
@@ -205,10 +219,12 @@ export class ProviderNode {
     journal: Journal;
     sender: Sender;
     pipeline: Pipeline;
+    leases: Leases | undefined;
+    windows: Windows;
     slots: number;
     undo: readonly (() => unknown)[];
   }) {
-    const { options, account, chain, journal } = parts;
+    const { options, account, chain, journal, policy } = parts;
     this.account = account;
     this.journal = journal;
     this.#options = options;
@@ -216,13 +232,17 @@ export class ProviderNode {
     this.#chain = chain;
     this.#clock = parts.clock;
     this.#pipeline = parts.pipeline;
+    this.#leases = parts.leases;
+    this.#windows = parts.windows;
     this.#sender = parts.sender;
     this.#undo = parts.undo;
     this.#slots = parts.slots;
     this.#feed = new Feed({
       provider: options.provider,
-      market: chain.market,
+      domain: { chainId: BigInt(chain.deployment.chainId), market: chain.market },
       account,
+      open: policy.open,
+      backup: policy.backup,
       fromBlock: options.deployment.block,
       checkpoints: journal,
     });
@@ -236,8 +256,11 @@ export class ProviderNode {
     if (drain) {
       this.#isDraining = true;
       this.#emit("info", "draining", { tasks: this.#tasks.size });
-      while (this.#tasks.size > 0 && !this.#stopping.signal.aborted) {
-        await Promise.race([...this.#tasks.values()].map(({ ended }) => ended));
+      // What rests is looked at again with each block.
+      this.#seen.clear();
+      while (this.#isBusy() && !this.#stopping.signal.aborted) {
+        const pause = sleep(this.#options.pollMs ?? 250);
+        await Promise.race([pause, ...[...this.#tasks.values()].map(({ ended }) => ended)]);
       }
     }
     return await (this.#stopped ??= this.#stop());
@@ -291,8 +314,9 @@ export class ProviderNode {
     const head = await this.#feed.read((news) => this.#take(news), { signal });
     this.#clock.set(head.timestamp);
     this.#checkStall(head);
-    if (performance.now() - this.#keptAt > HOUSEKEEPING_MS) await this.#keepHouse();
+    if (performance.now() - this.#keptAt > HOUSEKEEPING_MS) await this.#keepHouse(head);
     this.#schedule(head);
+    this.#leases?.beat(signal);
     if (performance.now() - this.#watchedAt > WATCH_MS) await this.#watch();
   }
 
@@ -302,11 +326,23 @@ export class ProviderNode {
     for (const { id, task, problem, block } of announcements) {
       // A kind of task that this version does not know is left to expire.
       if (task === undefined) this.#emit("warn", "unsupported", { task: id, message: problem });
-      else if (!this.journal.add(task, block, Date.now())) this.journal.move(id, block);
-      else this.#emit("info", "found", { task: id, owner: task.terms.owner, block: block.number });
+      else this.#note(task, block);
       this.#quotes?.take(id);
     }
     this.#emit("debug", "read", { readTo, tasks: announcements.length });
+  }
+
+  #note(task: Task, block: BlockId): void {
+    const { id, terms } = task;
+    const role = roleOf(task, this.account);
+    const step = role === "backup" ? "standby" : "found";
+    if (!this.journal.add(task, block, Date.now(), { step })) this.journal.move(id, block);
+    else
+      this.#emit(role === "named" ? "info" : "debug", step, {
+        task: id,
+        owner: terms.owner,
+        block: block.number,
+      });
   }
 
   /** After a reorganisation: what was mined since is on its way again, and what it ended is open again. */
@@ -317,52 +353,86 @@ export class ProviderNode {
       const [verb, id = ""] = purpose.split(":");
       const entry = this.journal.get(id);
       if (entry?.step !== "done") continue;
-      this.journal.advance(id, verb === "deliver" ? "uploaded" : "closing", {}, Date.now());
+      const step = verb === undefined ? undefined : BEFORE[verb];
+      if (step !== undefined) this.journal.advance(id, step, {}, Date.now());
     }
+    this.#seen.clear();
   }
 
   /** Starts the work on what has none, the most urgent first. */
-  #schedule({ number }: Head): void {
+  #schedule({ number, hash }: Head): void {
     const waiting = this.journal
       .list({ open: true })
       .filter(({ task, facts }) => !this.#tasks.has(task.id) && facts.isVanished !== true)
+      .filter(({ task }) => this.#isNews(task.id, hash))
       .toSorted((one, other) => deadlineOf(one) - deadlineOf(other));
     for (const entry of waiting) {
-      const { task, block } = entry;
-      if (entry.step === "found") {
-        if (number < block.number + confirmationsFor(this.#policy, maximumCostWei(task.terms))) continue;
-        if (this.#tasks.size >= WAITING_PER_SLOT * this.#slots || this.#isHeld()) {
-          // What will not be begun in time is given back: the owner's money does not wait for this node.
-          const latest = task.terms.conditions.startBySeconds - this.#policy.marginSeconds;
-          if (this.#clock.now() <= latest) continue;
-          this.#pipeline.giveBack(entry, this.#hold ?? "too many tasks are waiting");
-        }
-      }
+      if (!this.#isDue(entry, number)) continue;
+      const { id } = entry.task;
       const abort = new AbortController();
+      this.#seen.set(id, { hash, at: performance.now() });
       const ended = this.#pipeline
-        .process(task.id, abort.signal)
+        .process(id, abort.signal)
         .catch((error: unknown) => {
+          this.#seen.delete(id);
           if (error instanceof Stopped) return;
-          this.#emit("error", "fault", { task: task.id, message: messageOf(error) });
+          this.#emit("error", "fault", { task: id, message: messageOf(error) });
         })
-        .finally(() => this.#tasks.delete(task.id));
-      this.#tasks.set(task.id, { abort, ended });
+        .finally(() => {
+          this.#tasks.delete(id);
+          if (this.journal.get(id)?.step === "done") this.#seen.delete(id);
+        });
+      this.#tasks.set(id, { abort, ended });
     }
   }
 
-  /** Stops the work on what has ended on the chain, and takes up what has come back. */
+  /** Some chains make no block while nothing happens; time passes all the same. */
+  #isNews(taskId: string, hash: string): boolean {
+    const seen = this.#seen.get(taskId);
+    return seen === undefined || seen.hash !== hash || performance.now() - seen.at > REST_MS;
+  }
+
+  /** Whether work on it may begin or go on now. */
+  #isDue(entry: Entry, head: number): boolean {
+    const { task, block, step } = entry;
+    const isFull = this.#tasks.size >= WAITING_PER_SLOT * this.#slots;
+    if (roleOf(task, this.account) !== "named") {
+      // What others may take is left to them while nothing new is taken here.
+      const isNew =
+        step === "standby" || step === "found" || (step === "fetched" && !this.#pipeline.holds(task.id));
+      if (isNew && (isFull || this.#isHeld())) return false;
+    }
+    if (step !== "found") return true;
+    if (head < block.number + confirmationsFor(this.#policy, maximumCostWei(task.terms))) return false;
+    if (!isFull && !this.#isHeld()) return true;
+    // What will not be begun in time is given back: the owner's money does not wait for this node.
+    const latest = task.terms.conditions.startBySeconds - this.#policy.marginSeconds;
+    if (this.#clock.now() <= latest) return false;
+    this.#pipeline.giveBack(entry, this.#hold ?? "too many tasks are waiting");
+    return true;
+  }
+
+  /** Whether something is in work that a node that drains brings to its end. */
+  #isBusy(): boolean {
+    if (this.#tasks.size > 0) return true;
+    return this.journal.list({ open: true }).some(({ step }) => step === "up" || step === "assigned");
+  }
+
+  /** Stops the work on what has ended on the chain, or is another's, and takes up what has come back. */
   async #watch(): Promise<void> {
     this.#watchedAt = performance.now();
     for (const { task, facts, step } of this.journal.list({ open: true })) {
       const work = this.#tasks.get(task.id);
       if (facts.isVanished === true) {
-        const { status } = await this.#chain.stateOf(task.id);
+        const { status } = await this.#chain.stateOf(task);
         if (status !== Status.None) this.journal.learn(task.id, { isVanished: false });
         else if (this.#clock.now() > task.terms.conditions.completeBySeconds)
           await this.#pipeline.drop(task.id);
       } else if (work && (step === "fetched" || step === "running")) {
-        const state = await this.#chain.stateOf(task.id);
-        if (isTerminal(state.status)) work.abort.abort(new TaskEnded(state));
+        const state = await this.#chain.stateOf(task);
+        const place = { account: this.account, windows: this.#windows, now: this.#clock.now() };
+        const { isOver } = standingOf(task, state, place);
+        if (isOver && state.status !== Status.None) work.abort.abort(new TaskEnded(state));
       }
     }
   }
@@ -383,7 +453,12 @@ export class ProviderNode {
 
   /** Tasks that could begin now. */
   #free(): number {
-    return this.#held() === undefined ? Math.max(0, this.#slots - this.#tasks.size) : 0;
+    if (this.#held() !== undefined) return 0;
+    const taken = this.journal.list({ open: true }).filter((entry) => {
+      const isOwn = roleOf(entry.task, this.account) === "named" && entry.facts.isVanished !== true;
+      return (isOwn && takesPlace(entry)) || this.#pipeline.holds(entry.task.id);
+    });
+    return Math.max(0, this.#slots - taken.length);
   }
 
   /** Why nothing new is taken, if so. */
@@ -417,26 +492,54 @@ export class ProviderNode {
     this.#faults = isWell ? 0 : this.#faults + 1;
   }
 
-  /** Looks at the registry and the disk, and removes the folders of tasks that ended long ago. */
-  async #keepHouse(): Promise<void> {
+  /**
+   * Looks at the registry and the disk, ends what runs for tasks that have ended, and removes the folders of those that
+   * ended long ago.
+   */
+  async #keepHouse(head: Head): Promise<void> {
     this.#keptAt = performance.now();
     const { directory } = this.#options;
     const tasks = join(directory, "tasks");
     const latest = Date.now() - this.#policy.keepSeconds * 1000;
     for (const name of await readdir(tasks)) {
       const entry = this.journal.get(name);
-      const ended = entry?.step === "done" ? (entry.times["done"] ?? 0) : undefined;
-      if (ended !== undefined && ended < latest)
-        await rm(join(tasks, name), { recursive: true, force: true });
+      if (entry !== undefined && entry.step !== "done") continue;
+      await this.#clear(join(tasks, name));
+      const ended = entry?.times["done"] ?? 0;
+      if (ended < latest) await rm(join(tasks, name), { recursive: true, force: true });
     }
+    this.journal.fold("heartbeat", head.number - FINAL_BLOCKS);
     this.#isPaused = !(await this.#chain.registrationOf(this.account)).isActive;
     this.#isDiskLow = (await freeDiskMiB(directory)) < this.#policy.minFreeDiskMiB;
+  }
+
+  /** Nothing runs for a task that has ended, and nothing of it stays but its result. */
+  async #clear(folder: string): Promise<void> {
+    for (const name of await readdir(folder)) {
+      if (name === RESULT) continue;
+      const path = join(folder, name);
+      await (await this.#options.runner.adopt(path).catch(() => undefined))?.stop("Its task has ended.");
+      await rm(path, { recursive: true, force: true });
+    }
   }
 
   #emit(level: Level, event: string, fields: Omit<NodeEvent, "level" | "event">): void {
     this.#options.onEvent?.({ level, event, ...fields });
   }
 }
+
+/** Where the work goes on when a transaction is on its way again. */
+const BEFORE: Readonly<Record<string, Step>> = {
+  deliver: "uploaded",
+  settle: "delivered",
+  concede: "delivered",
+  resolve: "delivered",
+  close: "up",
+  endLease: "up",
+  expire: "assigned",
+  decline: "closing",
+  abandon: "closing",
+};
 
 function deadlineOf({ task }: Entry): number {
   return task.terms.conditions.completeBySeconds;

@@ -63,6 +63,7 @@ export async function openPayload(
   { terms, work }: Task,
   {
     path,
+    header: detached,
     directory,
     keys,
     domain,
@@ -70,6 +71,8 @@ export async function openPayload(
     signal,
   }: {
     path: string;
+    /** The one that the owner published, in place of the one in the file. */
+    header?: Uint8Array | undefined;
     directory: string;
     /** All keys that the provider ever published: the newest need not be the one that was used. */
     keys: readonly OwnKey[];
@@ -79,7 +82,7 @@ export async function openPayload(
   },
 ): Promise<OpenedPayload> {
   const context = payloadContext({ ...domain, owner: terms.owner, salt: terms.salt });
-  const header = await readHeader(createReadStream(path), { signal });
+  const header = await readHeader(detached ? [detached] : createReadStream(path), { signal });
   const { secretKey } = keyFor(header, keys);
   const root = new PlaintextRoot(treeSalt(unwrap(header, { secretKey, kind: "body", context })));
   const partial = `${directory}.partial`;
@@ -92,7 +95,7 @@ export async function openPayload(
     names = files.map((file) => file.path);
   };
   try {
-    const options = { context, secretKey, hash: work.payloadHash, signal, handlers: { body } };
+    const options = { context, header, secretKey, hash: work.payloadHash, signal, handlers: { body } };
     await openEach(createReadStream(path), options);
     const manifest = await readManifest(partial);
     checkFiles(names, manifest);

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { getAddress, isAddress } from "ethers";
 
 import { NeuraError } from "../errors.ts";
@@ -8,9 +8,9 @@ import type { Manifest } from "../manifest.ts";
 import type { OutcomeName } from "../market/outcome.ts";
 import { judgeNeeds, type Machine } from "../market/needs.ts";
 import { missesOf, type Resources } from "../market/resources.ts";
-import { maximumCostWei, type Task } from "../market/terms.ts";
+import { isLease, isOpen, type Task } from "../market/terms.ts";
 import { readMachine, urlIn } from "./metadata.ts";
-import { type QuotePolicy, readQuotePolicy } from "./quotes/settings.ts";
+import { type Listen, listenIn, type QuotePolicy, readQuotePolicy } from "./quotes/settings.ts";
 
 /** What a provider takes and what it risks: the file `policy.json`. Every field may be left out of the file. */
 export interface Policy {
@@ -58,6 +58,29 @@ export interface Policy {
   readonly accessUrl: string | undefined;
   /** How quotes are given; without it, none are. */
   readonly quotes: QuotePolicy | undefined;
+  /** Whether open tasks are taken, as soon as their price is worth it. */
+  readonly open: boolean;
+  /** Whether tasks are taken over that name this provider as their backup. */
+  readonly backup: boolean;
+  /** How leases are kept up; without it, none are taken. */
+  readonly leases: LeasePolicy | undefined;
+}
+
+/** How a node keeps leases up: the field `leases` of its policy. */
+export interface LeasePolicy {
+  /** Where the front of its services listens. */
+  readonly listen: Listen;
+  /** Files in PEM; without them it is plain HTTP, and `accessUrl` names what does the TLS. */
+  readonly tls: { readonly key: string; readonly cert: string } | undefined;
+  /** The most of what a lease earns that its gas may take, heartbeats and all [bps]. */
+  readonly maxGasBps: number;
+  /** When what a lease has earned is drawn before its end. */
+  readonly draw: {
+    /** As soon as it is so much [wei]; without it, by time alone. */
+    readonly afterWei: bigint | undefined;
+    /** After so long, where it is more than the gas of it [s]. */
+    readonly afterSeconds: number;
+  };
 }
 
 export interface Choice {
@@ -93,7 +116,14 @@ export const DEFAULT_POLICY: Policy = {
   machine: {},
   accessUrl: undefined,
   quotes: undefined,
+  open: true,
+  backup: true,
+  leases: undefined,
 };
+
+const LEASE_LISTEN: Listen = { host: "127.0.0.1", port: 4281 };
+const MAX_GAS_BPS = 1_000;
+const DRAW_SECONDS = 24 * 3600;
 
 const SCHEMA = "neura/provider-policy/1";
 
@@ -145,6 +175,9 @@ function readPolicy(file: Fields): Policy {
     machine: readMachine(file.object("machine")),
     accessUrl: file.text("accessUrl", "is no URL", urlIn),
     quotes: file.has("quotes") ? readQuotePolicy(file.object("quotes")) : undefined,
+    open: file.truth("open") ?? DEFAULT_POLICY.open,
+    backup: file.truth("backup") ?? DEFAULT_POLICY.backup,
+    leases: file.has("leases") ? readLeasePolicy(file.object("leases")) : undefined,
   };
   accept.end();
   return policy;
@@ -162,6 +195,35 @@ export interface Offer {
   readonly freeStakeWei: bigint;
 }
 
+/**
+ * Gas of what a provider sends for a task, as measured (`./neura bench gas`), rounded up: for the decision whether it
+ * pays, never the limit of a transaction.
+ */
+const GAS = {
+  accept: 60_000n,
+  assign: 110_000n,
+  deliver: 70_000n,
+  settle: 70_000n,
+  ready: 100_000n,
+  heartbeat: 36_000n,
+  endLease: 90_000n,
+} as const;
+/** A heartbeat is sent after this part of the longest silence that is paid for. */
+export const HEARTBEAT_PART = 0.8;
+
+/** Gas of all that a provider sends for a task like this. */
+export function gasOfTask({ terms }: Pick<Task, "terms">): bigint {
+  const { price, conditions } = terms;
+  const accept = isOpen(terms) ? GAS.assign : GAS.accept;
+  if (!isLease(terms)) {
+    const isChallenged = conditions.challengePeriodSeconds !== undefined;
+    return accept + GAS.deliver + (isChallenged ? GAS.settle : 0n);
+  }
+  const beatSeconds = Math.max(1, (price.heartbeatSeconds ?? 1) * HEARTBEAT_PART);
+  const beats = BigInt(Math.ceil(conditions.durationSeconds / beatSeconds));
+  return accept + GAS.ready + GAS.endLease + beats * GAS.heartbeat;
+}
+
 /** Why the task's terms do not suit; nothing if they do. */
 export function judgeTerms(
   { terms, work }: Task,
@@ -169,13 +231,16 @@ export function judgeTerms(
     policy,
     offer,
     feeBps,
-    gasWei,
+    gasPriceWei,
+    priceWei = terms.price.amountWei,
   }: {
     policy: Policy;
     offer: Offer;
     feeBps: number;
-    /** What taking and delivering it costs in gas; unknown where tasks are paid in a token. */
-    gasWei: bigint | undefined;
+    /** Unknown where tasks are paid in a token. */
+    gasPriceWei: bigint | undefined;
+    /** The price at which an open task could be had [wei, or wei/s]. */
+    priceWei?: bigint;
   },
 ): Refusal | undefined {
   if (!isChosen(policy.owners, terms.owner)) {
@@ -193,20 +258,32 @@ export function judgeTerms(
     const numbers = { needed: `${terms.collateralWei} wei`, offered: `${offer.freeStakeWei} wei` };
     return { reason: "RequirementsUnmet", message, ...numbers };
   }
+  if (isLease(terms) && (policy.leases === undefined || terms.conditions.keyEpoch === 0)) {
+    const message =
+      policy.leases === undefined
+        ? "No leases are kept up here."
+        : "It names no key of its owner to encrypt the lease's ticket to.";
+    return { reason: "RequirementsUnmet", message };
+  }
+  const { price, conditions } = terms;
+  const { durationSeconds, royaltyBps = 0 } = conditions;
   const rateWei = policy.minRateWei ?? offer.rateWei;
-  const seconds = BigInt(terms.price.metered ? 1 : terms.conditions.durationSeconds);
-  if (terms.price.amountWei < rateWei * seconds) {
-    const message = `It pays ${terms.price.amountWei} wei for ${seconds} s; the lowest price is ${rateWei} wei per second.`;
-    const numbers = { needed: `${rateWei * seconds} wei`, offered: `${terms.price.amountWei} wei` };
+  const seconds = BigInt(price.metered ? 1 : durationSeconds);
+  if (priceWei < rateWei * seconds) {
+    const message = `It pays ${priceWei} wei for ${seconds} s; the lowest price is ${rateWei} wei per second.`;
+    const numbers = { needed: `${rateWei * seconds} wei`, offered: `${priceWei} wei` };
     return { reason: "PriceTooLow", message, ...numbers };
   }
-  const earnedWei = (maximumCostWei(terms) * BigInt(10_000 - feeBps)) / 10_000n;
-  if (policy.coverGas && gasWei !== undefined && earnedWei <= gasWei) {
-    const message = `It earns at most ${earnedWei} wei; its gas costs ${gasWei} wei.`;
-    const numbers = { needed: `more than ${gasWei} wei`, offered: `${earnedWei} wei` };
-    return { reason: "PriceTooLow", message, ...numbers };
-  }
-  return undefined;
+  if (!policy.coverGas || gasPriceWei === undefined) return undefined;
+  const costWei = price.metered ? priceWei * BigInt(durationSeconds) : priceWei;
+  const earnedWei = (costWei * BigInt(10_000 - feeBps - royaltyBps)) / 10_000n;
+  const gasWei = gasOfTask({ terms }) * gasPriceWei;
+  const share = isLease(terms) ? BigInt(policy.leases?.maxGasBps ?? 0) : 10_000n;
+  if ((earnedWei * share) / 10_000n > gasWei) return undefined;
+  const allowed = isLease(terms) ? `, of which ${share} bps may go into gas` : "";
+  const message = `It earns at most ${earnedWei} wei${allowed}; its gas costs ${gasWei} wei.`;
+  const numbers = { needed: `more than ${(gasWei * 10_000n) / share} wei`, offered: `${earnedWei} wei` };
+  return { reason: "PriceTooLow", message, ...numbers };
 }
 
 /** Why the work's description does not suit; nothing if it does. */
@@ -217,9 +294,21 @@ export function judgeManifest(
     offer,
     applications,
     machine,
-  }: { policy: Policy; offer: Offer; applications: readonly string[]; machine: Machine },
+    isLease: isKeptUp = false,
+  }: {
+    policy: Policy;
+    offer: Offer;
+    applications: readonly string[];
+    machine: Machine;
+    /** Whether it is to be kept up. */
+    isLease?: boolean;
+  },
 ): Refusal | undefined {
   const { application, limits, needs = {} } = manifest;
+  if ((manifest.service !== undefined) !== isKeptUp) {
+    const [kind, has] = isKeptUp ? ["lease", "describes no service"] : ["job", "describes a service"];
+    return { reason: "PayloadUnreadable", message: `It is a ${kind}, and its manifest ${has}.` };
+  }
   if (!applications.includes(application)) {
     const message = `There is no application ${application} here, only ${applications.join(", ")}.`;
     return { reason: "RequirementsUnmet", message };
@@ -250,6 +339,27 @@ function choice(fields: Fields, read: (name: string) => string | undefined): Cho
   const names = { allow: fields.names("allow", read), deny: fields.names("deny", read) ?? [] };
   fields.end();
   return names;
+}
+
+function readLeasePolicy(fields: Fields): LeasePolicy {
+  const [tls, draw] = [fields.has("tls") ? fields.object("tls") : undefined, fields.object("draw")];
+  const path = (name: string): string =>
+    tls?.text(name, "is no absolute path", pathIn, { required: true }) ?? "";
+  const policy: LeasePolicy = {
+    listen: fields.text("listen", "is no address such as 127.0.0.1:4281", listenIn) ?? LEASE_LISTEN,
+    tls: tls && { key: path("key"), cert: path("cert") },
+    maxGasBps: fields.whole("maxGasBps", { from: 1, to: 10_000 }) ?? MAX_GAS_BPS,
+    draw: {
+      afterWei: draw.amount("afterWei"),
+      afterSeconds: draw.whole("afterSeconds", { from: 1 }) ?? DRAW_SECONDS,
+    },
+  };
+  for (const each of [tls, draw, fields]) each?.end();
+  return policy;
+}
+
+function pathIn(text: string): string | undefined {
+  return isAbsolute(text) ? text : undefined;
 }
 
 function confirmationsOf(file: Fields): Policy["confirmations"] | undefined {

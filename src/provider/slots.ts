@@ -27,6 +27,11 @@ export class Slots {
     return this.take();
   }
 
+  /** Takes a place if one is free and nobody waits for it. */
+  tryTake(): (() => void) | undefined {
+    return this.#free > 0 && this.#waiting.length === 0 ? this.take() : undefined;
+  }
+
   /** Takes a place though there may be none: for work that is going on already. */
   take(): () => void {
     this.#free -= 1;

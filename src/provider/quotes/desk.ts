@@ -8,10 +8,9 @@ import {
   signDecline,
   signQuote,
 } from "../../market/quotes.ts";
-import type { Task } from "../../market/terms.ts";
+import { isLease, type Task } from "../../market/terms.ts";
 import { parseDecimal, rateWeiOf } from "../../market/usd.ts";
 import type { ChainView, Registration } from "../chain-view.ts";
-import { GAS_OF_A_TASK } from "../pipeline.ts";
 import { judgeTerms, type Policy, type Refusal } from "../policy.ts";
 import type { Places } from "./places.ts";
 import { PriceFeed } from "./price.ts";
@@ -37,7 +36,7 @@ interface Conditions {
   readonly registration: Registration;
   readonly feeBps: number;
   /** Unknown where tasks are paid in a token. */
-  readonly gasWei: bigint | undefined;
+  readonly gasPriceWei: bigint | undefined;
 }
 
 const CONDITIONS_MS = 5_000;
@@ -102,7 +101,7 @@ export class QuoteDesk {
 
   async #judge(
     task: Task,
-    { registration, feeBps, gasWei, rateWei }: Conditions & { rateWei: bigint },
+    { registration, feeBps, gasPriceWei, rateWei }: Conditions & { rateWei: bigint },
   ): Promise<Refusal | undefined> {
     const { account, chain, policy, now, hold } = this.#parts;
     const { owner, provider, conditions } = task.terms;
@@ -113,12 +112,12 @@ export class QuoteDesk {
     const why = hold() ?? (registration.isActive ? undefined : "the provider is paused");
     if (why !== undefined) return { reason: "NoCapacity", message: `Nothing new is taken now: ${why}.` };
     const left = conditions.completeBySeconds - now();
-    const least = conditions.durationSeconds + policy.marginSeconds;
+    const least = (isLease(task.terms) ? 0 : conditions.durationSeconds) + policy.marginSeconds;
     if (left < least || conditions.startBySeconds <= now()) {
       const message = `It needs ${least} s until it is complete; there are ${left} s.`;
       return { reason: "NoCapacity", message, needed: `${least} s`, offered: `${left} s` };
     }
-    const terms = { policy: { ...policy, minRateWei: rateWei }, offer: registration.offer, feeBps, gasWei };
+    const terms = { policy: { ...policy, minRateWei: rateWei }, offer: registration.offer, feeBps, gasPriceWei };
     const refusal = judgeTerms(task, terms);
     if (refusal !== undefined || conditions.keyEpoch === 0) return refusal;
     const key = await chain.keyAt(owner, conditions.keyEpoch);
@@ -144,11 +143,7 @@ export class QuoteDesk {
       chain.feeBps(),
       chain.isNative ? chain.gasPriceWei() : undefined,
     ]);
-    return {
-      registration,
-      feeBps,
-      gasWei: gasPriceWei === undefined ? undefined : GAS_OF_A_TASK * gasPriceWei,
-    };
+    return { registration, feeBps, gasPriceWei };
   }
 }
 

@@ -99,7 +99,7 @@ function pointerIn(text: string): string | undefined {
 }
 
 /** `127.0.0.1:4280`, `[::1]:4280`, `0.0.0.0:0`. */
-function listenIn(text: string): Listen | undefined {
+export function listenIn(text: string): Listen | undefined {
   const { host, six, port } =
     /^(?:\[(?<six>[\da-f:.]+)\]|(?<host>[\d.]+)):(?<port>\d{1,5})$/i.exec(text)?.groups ?? {};
   const address = six ?? host ?? "";

@@ -1,20 +1,63 @@
 import { expect } from "chai";
-import { hexlify, id as hashOf, makeError, type Provider, randomBytes } from "ethers";
+import {
+  getAddress,
+  hexlify,
+  id as hashOf,
+  makeError,
+  type Provider,
+  randomBytes,
+  ZeroAddress,
+} from "ethers";
 
-import { TaskMarket__factory } from "../../../types/factories/market/TaskMarket__factory.ts";
-import { encodeTerms, encodeWork, type Terms, type Work } from "../../../src/market/terms.ts";
+import { ITaskMarket__factory } from "../../../types/factories/interfaces/ITaskMarket__factory.ts";
+import { encodeTerms, encodeWork, taskId, type Terms, type Work } from "../../../src/market/terms.ts";
 import { Feed, type News } from "../../../src/provider/feed.ts";
 import type { BlockId } from "../../../src/provider/journal.ts";
 import { MACHINE } from "../market/support.ts";
 import { errorOf } from "../storage/support.ts";
 
 const MARKET = `0x${"ab".repeat(20)}`;
-const ACCOUNT = `0x${"cd".repeat(20)}`;
-const INTERFACE = TaskMarket__factory.createInterface();
+const DOMAIN = { chainId: 267n, market: MARKET };
+const ACCOUNT = getAddress(`0x${"cd".repeat(20)}`);
+const OTHER = getAddress(`0x${"ef".repeat(20)}`);
+const INTERFACE = ITaskMarket__factory.createInterface();
+
+interface Announced {
+  id: string;
+  words: Record<string, unknown>;
+  backup: string | undefined;
+}
+
+/** All tasks that a test has named, by their ids. */
+const named = new Map<string, Announced>();
+
+/** The id of a task of this name. */
+function task(
+  name: string,
+  { provider = ACCOUNT, backup }: { provider?: string; backup?: string } = {},
+): string {
+  const terms: Terms = {
+    owner: `0x${"11".repeat(20)}`,
+    provider,
+    price: { amountWei: 5n, metered: true },
+    conditions: { startBySeconds: 10, completeBySeconds: 100, durationSeconds: 50, keyEpoch: 1 },
+    collateralWei: 0n,
+    salt: hashOf(name),
+  };
+  const work: Work = {
+    resources: MACHINE,
+    payloadHash: hashOf(name),
+    payload: "ar://x",
+    ...(backup === undefined ? {} : { backup }),
+  };
+  const id = taskId(DOMAIN, terms, work);
+  named.set(id, { id, words: { ...encodeTerms(terms), ...encodeWork(work) }, backup });
+  return id;
+}
 
 /** Blocks that can be replaced, and what they announce. */
 class FakeBlocks {
-  readonly blocks: { hash: string; tasks: { id: string; words: Record<string, unknown> }[] }[] = [];
+  readonly blocks: { hash: string; tasks: Announced[] }[] = [];
   readonly ranges: [number, number][] = [];
   down = false;
   /** The head that the next answers pretend. */
@@ -22,7 +65,7 @@ class FakeBlocks {
 
   add(count: number, ...ids: string[]): void {
     for (let each = 0; each < count; each++) this.blocks.push({ hash: hexlify(randomBytes(32)), tasks: [] });
-    for (const id of ids) this.blocks.at(-1)!.tasks.push({ id, words: words() });
+    for (const id of ids) this.blocks.at(-1)!.tasks.push({ ...named.get(id)! });
   }
 
   /** Forgets all from this block on. */
@@ -44,33 +87,29 @@ class FakeBlocks {
     return {
       getBlockNumber: () => asked(head),
       getBlock: (tag: number | "latest") => asked(() => block(tag === "latest" ? head() : tag)),
-      getLogs: ({ fromBlock, toBlock }: { fromBlock: number; toBlock: number }) =>
+      getLogs: ({ fromBlock, toBlock, topics }: { fromBlock: number; toBlock: number; topics: Topics }) =>
         asked(() => {
           this.ranges.push([fromBlock, toBlock]);
           if (toBlock - fromBlock > 10_000) throw new Error("range too large");
-          return this.blocks.slice(fromBlock, toBlock + 1).flatMap(({ hash, tasks }, index) =>
-            tasks.map(({ id, words: args }) => ({
-              ...INTERFACE.encodeEventLog("TaskSubmitted", Object.values({ id, ...args })),
-              blockNumber: fromBlock + index,
-              blockHash: hash,
-            })),
+          return this.blocks.slice(fromBlock, toBlock + 1).flatMap(({ hash, tasks }, offset) =>
+            tasks
+              .flatMap(({ id, words, backup }) => [
+                INTERFACE.encodeEventLog("TaskSubmitted", Object.values({ id, ...words })),
+                ...(backup === undefined ? [] : [INTERFACE.encodeEventLog("BackupNamed", [id, backup])]),
+              ])
+              .map((log, index) => ({ ...log, index, blockNumber: fromBlock + offset, blockHash: hash }))
+              .filter((log) => matches(log.topics, topics)),
           );
         }),
     } as unknown as Provider;
   }
 }
 
-function words(): Record<string, unknown> {
-  const terms: Terms = {
-    owner: `0x${"11".repeat(20)}`,
-    provider: ACCOUNT,
-    price: { amountWei: 5n, metered: true },
-    conditions: { startBySeconds: 10, completeBySeconds: 100, durationSeconds: 50, keyEpoch: 1 },
-    collateralWei: 0n,
-    salt: hexlify(randomBytes(32)),
-  };
-  const work: Work = { resources: MACHINE, payloadHash: hexlify(randomBytes(32)), payload: "ar://x" };
-  return { ...encodeTerms(terms), ...encodeWork(work) };
+type Topics = (string | string[] | null)[];
+
+/** As `eth_getLogs` takes logs. */
+function matches(topics: readonly string[], wanted: Topics): boolean {
+  return wanted.every((each, index) => each === null || [each].flat().includes(topics[index] ?? ""));
 }
 
 describe("Feed", () => {
@@ -84,11 +123,13 @@ describe("Feed", () => {
     news = [];
   });
 
-  const feed = (fromBlock = 1): Feed =>
+  const feed = (fromBlock = 1, { open = false, backup = false } = {}): Feed =>
     new Feed({
       provider: blocks.provider,
-      market: MARKET,
+      domain: DOMAIN,
       account: ACCOUNT,
+      open,
+      backup,
       fromBlock,
       checkpoints: {
         checkpoints: () => noted,
@@ -99,7 +140,6 @@ describe("Feed", () => {
     });
   const read = (from: Feed) => from.read((each) => void news.push(each));
   const found = (): string[] => news.flatMap(({ announcements }) => announcements.map(({ id }) => id));
-  const task = (name: string): string => hashOf(name);
 
   it("N09_reads everything since the deployment, in ranges that every node takes, and then only what is new", async () => {
     blocks.add(5, task("early"));
@@ -186,6 +226,55 @@ describe("Feed", () => {
       [task("plain"), false],
     ]);
     expect(announcements[0]!.problem).to.include("unknown bits");
+  });
+
+  it("reads tasks that anybody may take only where it is to, and in the order of the chain", async () => {
+    blocks.add(
+      2,
+      task("mine"),
+      task("anybody's", { provider: ZeroAddress }),
+      task("other's", { provider: OTHER }),
+    );
+    blocks.add(1, task("mine too"));
+    await read(feed());
+    expect(found()).to.deep.equal([task("mine"), task("mine too")]);
+    noted = [];
+    news = [];
+    await read(feed(1, { open: true }));
+    expect(found()).to.deep.equal([
+      task("mine"),
+      task("anybody's", { provider: ZeroAddress }),
+      task("mine too"),
+    ]);
+  });
+
+  it("reads tasks that it is the backup of, and names the backup of its own", async () => {
+    const own = task("own", { backup: OTHER });
+    const others = task("others'", { provider: OTHER, backup: ACCOUNT });
+    const strangers = task("strangers'", { provider: OTHER, backup: MARKET });
+    blocks.add(2, task("plain"), own);
+    blocks.add(2, others, strangers);
+    await read(feed());
+    expect(found()).to.deep.equal([task("plain"), own]);
+    noted = [];
+    news = [];
+    await read(feed(1, { backup: true }));
+    const announced = news.flatMap(({ announcements }) => announcements);
+    expect(announced.map(({ id, task: each }) => [id, each?.work.backup])).to.deep.equal([
+      [task("plain"), undefined],
+      [own, OTHER],
+      [others, ACCOUNT],
+    ]);
+    for (const { id, task: each } of announced) expect(taskId(DOMAIN, each!.terms, each!.work)).to.equal(id);
+  });
+
+  it("N15_leaves a task alone whose id is not that of its terms", async () => {
+    blocks.add(2, task("plain"), task("forged"));
+    blocks.blocks.at(-1)!.tasks[1]!.words["payload"] = "ar://other";
+    await read(feed());
+    const [{ announcements }] = news as [News];
+    expect(announcements.map((each) => each.task === undefined)).to.deep.equal([false, true]);
+    expect(announcements[1]!.problem).to.include("is not the one that its terms and work name");
   });
 
   it("says that the node does not answer", async () => {

@@ -154,7 +154,61 @@ describe("Journal", () => {
     database.close();
     const error = await errorOf(Journal.open(path, DOMAIN));
     expect(error.code).to.equal("provider.journal-version");
-    expect(error.message).to.include("version 9").and.to.include("version 1");
+    expect(error.message).to.include("version 9").and.to.include("version 2");
+  });
+
+  it("reads a file of the version before, and keeps programs of that version away from then on", async () => {
+    const task = taskOf(1);
+    const before = await Journal.open(path, DOMAIN);
+    before.add(task, BLOCK, 1);
+    before.close();
+    const database = await openDatabase(path);
+    database.exec("PRAGMA user_version = 1");
+    database.close();
+    expect((await open()).get(task.id)).to.deep.include({ task, step: "found" });
+    const after = await openDatabase(path);
+    expect(after.prepare("PRAGMA user_version").get()).to.deep.include({ user_version: 2 });
+    after.close();
+  });
+
+  it("keeps a task's backup, and forgets a task that was never its own", async () => {
+    const journal = await open();
+    const { terms, work } = taskOf(1);
+    const whole = { ...work, backup: `0x${"AB".repeat(20)}` };
+    const task = { id: taskId(DOMAIN, terms, whole), terms, work: whole };
+    journal.add(task, BLOCK, 1, { step: "standby" });
+    expect(journal.get(task.id)).to.deep.include({ task, step: "standby", times: { standby: 1 } });
+    journal.forget(task.id);
+    expect(journal.get(task.id)).to.be.undefined;
+    expect(journal.add(task, BLOCK, 2)).to.be.true;
+  });
+
+  it("folds heartbeats together, and keeps what they cost", async () => {
+    const journal = await open();
+    const beat = (nonce: number, purpose: string, blockNumber: number): void => {
+      const hash = `0x${nonce}`;
+      journal.record({ hash, nonce, purpose, raw: "0x", maxSpendWei: 9n, untilSeconds: undefined });
+      journal.settle(nonce, {
+        hash,
+        blockNumber,
+        succeeded: true,
+        gasUsed: 2n,
+        spentWei: 10n ** BigInt(nonce),
+      });
+    };
+    for (let nonce = 0; nonce < 4; nonce++) beat(nonce, `heartbeat:${nonce}`, nonce);
+    beat(4, "deliver:4", 2);
+    beat(5, "heartbeat:5", 9);
+    const gas = journal.ledger().gasWei;
+    expect(gas).to.equal(111_111n);
+    for (const toBlock of [2, 2, 3, 8]) {
+      journal.fold("heartbeat", toBlock);
+      expect(journal.ledger().gasWei, `${toBlock}`).to.equal(gas);
+    }
+    expect(journal.succeeded("heartbeat:1")).to.be.undefined;
+    expect(journal.succeeded("heartbeat:5")).not.to.be.undefined;
+    expect(journal.succeeded("deliver:4")).not.to.be.undefined;
+    expect(journal.reopen(1).map(({ purpose }) => purpose)).to.have.members(["deliver:4", "heartbeat:5"]);
   });
 
   it("N12_lets one process at a time into a folder, and the next after it has gone", async () => {

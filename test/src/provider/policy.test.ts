@@ -1,10 +1,13 @@
 import { expect } from "chai";
+import fc from "fast-check";
 
+import { Kind } from "../../../src/market/outcome.ts";
 import { NO_RESOURCES } from "../../../src/market/resources.ts";
 import type { Task } from "../../../src/market/terms.ts";
 import {
   confirmationsFor,
   DEFAULT_POLICY,
+  gasOfTask,
   judgeManifest,
   judgeTerms,
   parsePolicy,
@@ -59,8 +62,25 @@ describe("parsePolicy", () => {
       failAfter: 2,
       minFreeDiskMiB: 8,
       keepSeconds: 60,
+      machine: { region: "eu-west", bandwidthMbps: 1000 },
+      accessUrl: "https://leases.example.org",
+      quotes: { listen: { host: "127.0.0.1", port: 99 }, url: undefined, validSeconds: 30, usd: undefined },
+      open: false,
+      backup: false,
+      leases: {
+        listen: { host: "::1", port: 0 },
+        tls: { key: "/etc/neura/key.pem", cert: "/etc/neura/cert.pem" },
+        maxGasBps: 500,
+        draw: { afterWei: 10n ** 18n, afterSeconds: 600 },
+      },
     };
-    const text = JSON.stringify({ schema: "neura/provider-policy/1", ...policy }, (_, value: unknown) =>
+    const file = {
+      schema: "neura/provider-policy/1",
+      ...policy,
+      quotes: { listen: "127.0.0.1:99", validSeconds: 30 },
+      leases: { ...policy.leases, listen: "[::1]:0" },
+    };
+    const text = JSON.stringify(file, (_, value: unknown) =>
       typeof value === "bigint" ? value.toString() : value,
     );
     expect(parsePolicy(text)).to.deep.equal(policy);
@@ -78,12 +98,14 @@ describe("parsePolicy", () => {
       slots: "many",
       confirmations: [{ blocks: -1 }],
       accept: { always: "yes" },
+      open: "no",
+      leases: { listen: "here", tls: { key: "key.pem" }, maxGasBps: 0, draw: { afterSeconds: 0 } },
       surprise: true,
     });
     expect(() => parsePolicy(text, "policy.json"))
       .to.throw()
       .with.property("message")
-      .that.matches(/^policy\.json has 10 faults: /)
+      .that.matches(/^policy\.json has 16 faults: /)
       .and.includes("schema is not neura/provider-policy/1")
       .and.includes('owners.allow has "0x12"')
       .and.includes("owners.allow has 5")
@@ -93,6 +115,12 @@ describe("parsePolicy", () => {
       .and.includes("slots is no whole number")
       .and.includes("confirmations[0].blocks is no whole number")
       .and.includes("accept.always is neither true nor false")
+      .and.includes("open is neither true nor false")
+      .and.includes("leases.listen is no address such as 127.0.0.1:4281")
+      .and.includes("leases.tls.key is no absolute path")
+      .and.includes("leases.tls.cert is no absolute path")
+      .and.includes("leases.maxGasBps is no whole number from 1 to 10000")
+      .and.includes("leases.draw.afterSeconds is no whole number from 1")
       .and.includes("surprise is unknown");
     expect(() => parsePolicy("{"))
       .to.throw()
@@ -104,8 +132,10 @@ describe("parsePolicy", () => {
 });
 
 describe("judgeTerms", () => {
-  const judge = (task: Task, change: Partial<Policy> = {}, gasWei: bigint | undefined = 0n) =>
-    judgeTerms(task, { policy: { ...DEFAULT_POLICY, ...change }, offer: OFFER, feeBps: 250, gasWei })?.reason;
+  const judge = (task: Task, change: Partial<Policy> = {}, gasPriceWei: bigint | undefined = 0n) => {
+    const policy = { ...DEFAULT_POLICY, ...change };
+    return judgeTerms(task, { policy, offer: OFFER, feeBps: 250, gasPriceWei })?.reason;
+  };
 
   it("takes what pays the registered rate, by the second or for the whole", () => {
     expect(judge(taskWith())).to.be.undefined;
@@ -115,12 +145,73 @@ describe("judgeTerms", () => {
     expect(judge(taskWith({ amountWei: 99n }), { minRateWei: 99n })).to.be.undefined;
   });
 
-  it("takes nothing that earns less, after the fee, than its gas", () => {
-    // 50 s at 100 wei, less 2.5 %: 4,875 wei.
-    expect(judge(taskWith(), {}, 4_874n)).to.be.undefined;
-    expect(judge(taskWith(), {}, 4_875n)).to.equal("PriceTooLow");
-    expect(judge(taskWith(), { coverGas: false }, 4_875n)).to.be.undefined;
-    expect(judge(taskWith(), {}, undefined)).to.be.undefined;
+  it("takes nothing that earns no more, after fee and royalty, than its gas", () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt(100n, 10n ** 12n),
+        fc.integer({ min: 0, max: 8_000 }),
+        fc.bigInt(1n, 10n ** 6n),
+        (amountWei, royaltyBps, gasPriceWei) => {
+          const plain = taskWith({ amountWei });
+          const conditions = { ...plain.terms.conditions, model: 1, royaltyBps };
+          const task = { ...plain, terms: { ...plain.terms, conditions } };
+          const earnedWei = (50n * amountWei * BigInt(10_000 - 250 - royaltyBps)) / 10_000n;
+          const pays = earnedWei > gasOfTask(task) * gasPriceWei;
+          expect(judge(task, {}, gasPriceWei)).to.equal(pays ? undefined : "PriceTooLow");
+          expect(judge(task, { coverGas: false }, gasPriceWei)).to.be.undefined;
+          expect(judge(task, {}, undefined)).to.be.undefined;
+        },
+      ),
+    );
+  });
+
+  it("counts what is sent for a task: more for one that can be challenged, most for a lease that beats often", () => {
+    const gasWith = (change: Partial<Task["terms"]["conditions"]>, heartbeatSeconds?: number): bigint => {
+      const { terms } = taskWith();
+      const price = heartbeatSeconds === undefined ? terms.price : { ...terms.price, heartbeatSeconds };
+      return gasOfTask({ terms: { ...terms, price, conditions: { ...terms.conditions, ...change } } });
+    };
+    const lease = { kind: Kind.Lease, durationSeconds: 3600 };
+    const costs = [
+      gasWith({}),
+      gasWith({ challengePeriodSeconds: 60 }),
+      gasWith(lease, 1200),
+      gasWith(lease, 60),
+      gasWith(lease, 10),
+    ];
+    expect(costs).to.deep.equal(costs.toSorted((one, other) => (one < other ? -1 : 1)));
+    // 3,600 s in steps of 8 s.
+    expect(gasWith(lease, 10) - gasWith(lease, 1200)).to.equal((450n - 4n) * 36_000n);
+  });
+
+  it("keeps leases up only where it is to, for an owner with a key, and where gas is a small part of them", () => {
+    const plain = taskWith({ amountWei: 1_000n });
+    const lease = (change: Partial<Task["terms"]["conditions"]> = {}): Task => {
+      const conditions = { ...plain.terms.conditions, kind: Kind.Lease, durationSeconds: 1_000, ...change };
+      const price = { ...plain.terms.price, heartbeatSeconds: 1_000 };
+      return { ...plain, terms: { ...plain.terms, conditions, price } };
+    };
+    const leases = {
+      listen: { host: "127.0.0.1", port: 0 },
+      tls: undefined,
+      maxGasBps: 1_000,
+      draw: { afterWei: undefined, afterSeconds: 60 },
+    };
+    expect(judge(lease())).to.equal("RequirementsUnmet");
+    expect(judge(lease(), { leases })).to.be.undefined;
+    expect(judge(lease({ keyEpoch: 0 }), { leases })).to.equal("RequirementsUnmet");
+    // Of 975,000 wei, a tenth; the gas is 322,000.
+    expect(judge(lease(), { leases }, 1n)).to.equal("PriceTooLow");
+    expect(judge(lease(), { leases: { ...leases, maxGasBps: 4_000 } }, 1n)).to.be.undefined;
+  });
+
+  it("judges an open task by the price at which it can be had", () => {
+    const open = taskWith({ amountWei: 10n });
+    const at = (priceWei: bigint) =>
+      judgeTerms(open, { policy: DEFAULT_POLICY, offer: OFFER, feeBps: 250, gasPriceWei: 0n, priceWei })
+        ?.reason;
+    expect(at(99n)).to.equal("PriceTooLow");
+    expect(at(100n)).to.be.undefined;
   });
 
   it("serves the owners that it is told to", () => {
@@ -136,7 +227,7 @@ describe("judgeTerms", () => {
 });
 
 describe("judgeManifest", () => {
-  const judge = (change: Record<string, unknown>, policy: Partial<Policy> = {}) => {
+  const judge = (change: Record<string, unknown>, policy: Partial<Policy> = {}, isLease = false) => {
     const manifest = parseManifest({
       schema: "neura/manifest/1",
       application: "ocr",
@@ -145,8 +236,14 @@ describe("judgeManifest", () => {
       limits: { seconds: 1, ramMiB: 100, outputMiB: 1 },
       ...change,
     });
-    const context = { policy: { ...DEFAULT_POLICY, ...policy }, offer: OFFER, applications: ["ocr"] };
-    return judgeManifest(manifest, context)?.reason;
+    const machine = { cpuArchitecture: process.arch };
+    const context = {
+      policy: { ...DEFAULT_POLICY, ...policy },
+      offer: OFFER,
+      applications: ["ocr"],
+      machine,
+    };
+    return judgeManifest(manifest, { ...context, isLease })?.reason;
   };
 
   it("takes applications that are there and allowed, within the machine", () => {
@@ -158,6 +255,13 @@ describe("judgeManifest", () => {
     );
     expect(judge({ needs: { cpuArchitecture: process.arch } })).to.be.undefined;
     expect(judge({ needs: { cpuArchitecture: "pdp11" } })).to.equal("RequirementsUnmet");
+  });
+
+  it("keeps up what is a lease, and nothing else", () => {
+    const service = { maxRequestMiB: 1, timeoutSeconds: 1, concurrency: 1 };
+    expect(judge({ service }, {}, true)).to.be.undefined;
+    expect(judge({ service })).to.equal("PayloadUnreadable");
+    expect(judge({}, {}, true)).to.equal("PayloadUnreadable");
   });
 });
 

@@ -1,0 +1,143 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { messageOf } from "../errors.ts";
+import { Status } from "../market/outcome.ts";
+import type { Delivered } from "./chain-view.ts";
+import type { Entry } from "./journal.ts";
+import { type OpenedPayload, readManifest } from "./payload.ts";
+import type { RunKind, RunOutcome } from "./runner/runner.ts";
+import { REST, type Sight, type Workbench } from "./workbench.ts";
+
+/** Where the work is done again, below the task's folder. */
+const RECHECK = "recheck";
+const FICKLE: ReadonlySet<RunKind> = new Set(["owner-time-limit", "owner-out-of-memory"]);
+
+/**
+ * Deliveries that are not paid at once: waits for the end of the challenge period and settles; where the owner disputes
+ * one, does the work again, and concedes where it does not come out as it was delivered.
+ */
+export class Challenges {
+  readonly #bench: Workbench;
+  readonly #open: (entry: Entry, directory: string, signal: AbortSignal) => Promise<OpenedPayload>;
+
+  constructor(
+    bench: Workbench,
+    {
+      open,
+    }: {
+      /** Lays the payload's files into a folder. */
+      open: (entry: Entry, directory: string, signal: AbortSignal) => Promise<OpenedPayload>;
+    },
+  ) {
+    this.#bench = bench;
+    this.#open = open;
+  }
+
+  /** Does what is due for a delivery. */
+  async watch(entry: Entry, signal: AbortSignal): Promise<unknown> {
+    const sight = await this.#bench.look(entry, signal);
+    if (sight.standing.isOver) {
+      await this.#bench.end(entry, sight);
+      return undefined;
+    }
+    const delivered = await this.#bench.persist(entry, signal, Infinity, () => this.#bench.deliveryOf(entry));
+    if (delivered === undefined) {
+      // A reorganisation took the delivery out.
+      return this.#bench.advance(entry, "uploaded", {});
+    }
+    if (sight.state.status === Status.Disputed) return await this.#answer(entry, sight, delivered, signal);
+    const { sinceSeconds } = sight.state;
+    const { challengePeriodSeconds = 0 } = entry.task.terms.conditions;
+    const { chain, clock } = this.#bench.parts;
+    if (clock.now() <= sinceSeconds + challengePeriodSeconds) return REST;
+    return await this.#finish(entry, "settle", chain.settle(entry.task, delivered), signal);
+  }
+
+  /** A dispute: concedes in time, or stands by the work and waits for the ruling. */
+  async #answer(entry: Entry, { state }: Sight, delivered: Delivered, signal: AbortSignal): Promise<unknown> {
+    const { chain, clock, windows, journal } = this.#bench.parts;
+    const { task, block } = entry;
+    const concedeBySeconds = state.sinceSeconds + windows.concession;
+    let { dispute } = entry.facts;
+    if (dispute === undefined) {
+      const options = { fromBlock: block.number, signal };
+      const event = await chain.eventOf("TaskDisputed", task.id, options);
+      if (event === undefined) return REST;
+      const { unit, bondWei, rulingBySeconds } = event.dispute;
+      this.#bench.emit(entry, "disputed", { unit, bondWei, rulingBySeconds }, "warn");
+      const isRight = await this.#recheck(entry, { unit, until: concedeBySeconds }, signal);
+      dispute = { unit: `${unit}`, isRight };
+      journal.learn(task.id, { dispute });
+    }
+    if (!dispute.isRight && clock.now() <= concedeBySeconds) {
+      return await this.#finish(entry, "concede", chain.concede(task, delivered), signal, concedeBySeconds);
+    }
+    const rulingBySeconds = await chain.rulingBySeconds(task.id);
+    if (clock.now() <= rulingBySeconds) return REST;
+    return await this.#finish(entry, "resolve", chain.resolve(task, delivered), signal);
+  }
+
+  async #finish(
+    entry: Entry,
+    verb: "settle" | "concede" | "resolve",
+    data: string,
+    signal: AbortSignal,
+    until?: number,
+  ): Promise<void> {
+    await this.#bench.send(entry, verb, { data, ...(until === undefined ? {} : { until }), signal });
+    await this.#bench.end(entry, await this.#bench.look(entry, signal));
+  }
+
+  /**
+   * Does the work again, and says whether the disputed unit comes out as it was delivered. What cannot be done again
+   * tells nothing against the delivery.
+   */
+  async #recheck(
+    entry: Entry,
+    { unit, until }: { unit: bigint; until: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { runner } = this.#bench.parts;
+    const directory = join(this.#bench.folder(entry), RECHECK);
+    try {
+      const first = await (await runner.adopt(this.#bench.runFolder(entry)))?.wait({ signal });
+      if (first === undefined) throw new Error("The run is gone.");
+      let handle = await runner.adopt(directory);
+      if (handle === undefined) {
+        await rm(directory, { recursive: true, force: true });
+        await this.#open(entry, directory, signal);
+        const manifest = await readManifest(directory);
+        const { durationSeconds } = entry.task.terms.conditions;
+        const seconds = Math.min(manifest.limits.seconds, durationSeconds);
+        handle = await runner.start({ directory, manifest, limits: { ...manifest.limits, seconds } });
+      }
+      const { clock } = this.#bench.parts;
+      const run = handle;
+      const second = await clock
+        .before(until, signal, (late) => run.wait({ signal: late }))
+        .finally(() => run.stop("The re-check is over."));
+      if (second.kind === "infrastructure-fault") throw new Error(second.message);
+      const isRight = isSame(first, second, unit);
+      this.#bench.emit(entry, "rechecked", { unit, isRight }, isRight ? "info" : "error");
+      return isRight;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#bench.emit(entry, "rechecked", { unit, message: messageOf(error) }, "warn");
+      return true;
+    }
+  }
+}
+
+/** Whether two runs of the same work came out alike: how they ended, and the unit, or all where that is none. */
+function isSame(first: RunOutcome, second: RunOutcome, unit: bigint): boolean {
+  // Time and memory are not the same twice.
+  if ([first, second].some(({ kind }) => FICKLE.has(kind))) return true;
+  if (first.kind !== second.kind) return false;
+  const [one, other] = [first, second].map(({ summary }) => {
+    const units = summary?.units ?? [];
+    const disputed = unit < BigInt(units.length) ? units[Number(unit)] : undefined;
+    return JSON.stringify(disputed ?? summary?.result ?? null);
+  });
+  return one === other;
+}
