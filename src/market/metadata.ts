@@ -73,6 +73,7 @@ export async function fetchMetadata(
   source: MetadataSource,
   { nowMs = Date.now(), signal }: { nowMs?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<ProviderMetadata> {
+  if (!source.uri.startsWith("ar://")) publicUrl(source.uri, context);
   const text = await cached(context, source.uri, nowMs, () => download(context, source.uri, signal));
   const parsed = parseMetadata(text);
   const { metadata } = parsed;
@@ -126,7 +127,6 @@ async function download(
       : await fromServer(context, uri, limit);
   } catch (error) {
     signal?.throwIfAborted();
-    if (isNeuraError(error, "url.not-public")) throw error;
     const why = timeout.aborted ? `no answer within ${TIMEOUTS.totalSeconds} s` : messageOf(error);
     throw new NeuraError("metadata.unavailable", `Its document cannot be fetched: ${why.slice(0, 200)}`, {
       cause: error,

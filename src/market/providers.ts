@@ -253,7 +253,7 @@ async function readReport(
       declined: Number(provider.declined),
       abandoned: Number(provider.abandoned),
       failed: Number(provider.failed),
-      disputed: disputesLost(provider),
+      disputed: Number(provider.disputed),
     },
     claims: { reason: "it was not asked" },
     speed: application === undefined ? {} : { own: speedIn(own, account, application) },
@@ -271,6 +271,7 @@ function judged(report: ProviderReport): ProviderReport {
   return {
     ...report,
     eligible: missed.length === 0,
+    rank: 0,
     reason: missed
       .map(({ name, needed, offered }) => `${name}: needs ${needed}, offers ${offered}`)
       .join("; "),
@@ -300,12 +301,6 @@ function withClaims(report: ProviderReport, claims: Claims, query: ProviderQuery
 
 function isFresh({ measuredAt }: Capacity): boolean {
   return Math.abs(secondsSince(measuredAt, Date.now())) <= MAX_CAPACITY_AGE_SECONDS;
-}
-
-/** Contracts of before do not count them. */
-function disputesLost(provider: object): number {
-  const count: unknown = Reflect.get(provider, "disputed");
-  return typeof count === "bigint" ? Number(count) : 0;
 }
 
 function unreadable(account: string, error: unknown): ProviderReport {

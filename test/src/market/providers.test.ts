@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 
@@ -7,7 +8,10 @@ import { Outcome } from "../../../src/market/outcome.ts";
 import type { ProviderQuery, ProviderReport } from "../../../src/market/providers.ts";
 import { NO_RESOURCES, packResources } from "../../../src/market/resources.ts";
 import { encodeTerms, workHash } from "../../../src/market/terms.ts";
-import { Cleanup, errorOf } from "../storage/support.ts";
+import { measuredSpeed, noteMeasurement } from "../../../src/market/measurements.ts";
+import { type ProviderMetadata, signMetadata } from "../../../src/provider/metadata.ts";
+import { documentOf } from "../provider/documents.ts";
+import { Cleanup, errorOf, serve } from "../storage/support.ts";
 import {
   type Account,
   createWorld,
@@ -48,10 +52,13 @@ describe("market: choosing a provider", () => {
       [three.address, 2, 120n * RATE_WEI],
       [one.address, 3, 180n * RATE_WEI],
     ]);
-    expect(ranked[0]?.reason).to.equal("asks 0.000001 ANKR/s; no paid work yet, 1 ANKR of free stake");
+    expect(ranked[0]?.reason).to.equal(
+      "asks 0.000001 ANKR/s; no paid work yet, 1 ANKR of free stake; " +
+        "counted at 1.38 times its price (no record yet 1.25, 1 of its requirements not known 1.10)",
+    );
   });
 
-  it("counts what a provider lost, and nothing against a new one", async () => {
+  it("counts what a provider lost, and a record for more than none", async () => {
     const [walker, steady, fresh] = accounts;
     const keys = new Map<string, Awaited<ReturnType<World["register"]>>>();
     for (const account of [walker, steady]) keys.set(account.address, await world.register(account));
@@ -73,10 +80,11 @@ describe("market: choosing a provider", () => {
     await world.register(fresh);
 
     const ranked = await find();
-    expect(ranked.slice(0, 2).map(({ account }) => account)).to.have.members([steady.address, fresh.address]);
-    expect(ranked[2]?.account).to.equal(walker.address);
+    const order = [steady.address, fresh.address, walker.address];
+    expect(ranked.map(({ account }) => account)).to.deep.equal(order);
     expect(ranked[2]?.reason).to.equal(
-      "asks 0.000001 ANKR/s; 0 paid tasks (0 s), 0 failed, 0 abandoned, 1 declined; counted at 1.25 times its price",
+      "asks 0.000001 ANKR/s; 0 paid tasks (0 s), 0 failed, 0 abandoned, 1 declined; " +
+        "counted at 1.65 times its price (record 1.50, 1 of its requirements not known 1.10)",
     );
     expect(ranked.find(({ account }) => account === steady.address)?.record).to.deep.equal({
       completed: 1,
@@ -84,6 +92,7 @@ describe("market: choosing a provider", () => {
       declined: 0,
       abandoned: 0,
       failed: 0,
+      disputed: 0,
     });
   });
 
@@ -198,7 +207,8 @@ describe("market: choosing a provider", () => {
       expect((await find())[0], `${secondsUsed} s`).to.include({ eligible });
     }
     expect((await find())[0]?.reason).to.equal(
-      "asks 0.000001 ANKR/s; 1 paid tasks (1 s), 0 failed, 0 abandoned, 0 declined; counted at 1.00 times its price",
+      "asks 0.000001 ANKR/s; 1 paid tasks (1 s), 0 failed, 0 abandoned, 0 declined; counted at 1.48 times its price " +
+        "(record 1.13, little at stake 1.20, 1 of its requirements not known 1.10)",
     );
   });
 
@@ -251,11 +261,145 @@ describe("market: choosing a provider", () => {
     await world.register(accounts[0]);
     const [report] = await find({ application: "ocr", needs: { driver: "550.1", bandwidthMbps: 100 } });
     expect(report).to.include({ eligible: true });
+    const offered = "not known: it names no document about itself";
     expect(report?.requirements.filter(({ met }) => met === "unknown")).to.deep.equal([
-      { name: "application", needed: "ocr", offered: "not known", met: "unknown" },
-      { name: "driver", needed: "550.1", offered: "not known", met: "unknown" },
-      { name: "bandwidthMbps", needed: 100, offered: "not known", met: "unknown" },
+      { name: "application", needed: "ocr", offered, met: "unknown" },
+      { name: "driver", needed: "550.1", offered, met: "unknown" },
+      { name: "bandwidthMbps", needed: 100, offered, met: "unknown" },
+      { name: "free place now", needed: 1, offered, met: "unknown" },
     ]);
+  });
+
+  describe("that say something of themselves", () => {
+    /** A client that asks servers on this machine, and a provider whose document one of them serves. */
+    async function described(
+      account: Account,
+      change: Partial<ProviderMetadata> = {},
+      { signer = account }: { signer?: Account } = {},
+    ): Promise<void> {
+      const { deployment } = world;
+      const domain = { chainId: BigInt(deployment.chainId), registry: deployment.contracts.ProviderRegistry };
+      const text = await signMetadata(documentOf(account.address, change), { domain, signer });
+      const url = await serve(cleanup, (_, response) => response.end(text));
+      await world.register(account, { metadata: `${url}/metadata` });
+    }
+
+    function local(): MarketClient {
+      const { connection, deployment, storage, home } = world;
+      const runner = connection.ethers.provider;
+      return new MarketClient({ runner, deployment, storage: () => storage, home, allowLoopback: true });
+    }
+
+    const needs = { driver: "550.1", region: "eu", sharedMemoryMiB: 64 };
+
+    it("meet requirements or miss them, with both numbers", async () => {
+      const [able, unable, busy] = accounts;
+      await described(able);
+      await described(unable, { applications: [], machine: { driver: "535" } });
+      const capacity = documentOf(busy.address).capacity;
+      await described(busy, { capacity: { ...capacity, freeSlots: 0, shape: NO_RESOURCES } });
+      const reports = await local().findProviders({
+        ...QUERY,
+        resources: MACHINE,
+        application: "ocr",
+        needs,
+      });
+      expect(reports.map(({ account, rank }) => [account, rank])).to.deep.equal([
+        [able.address, 1],
+        [busy.address, 2],
+        [unable.address, 0],
+      ]);
+      const rows = reports.map(({ requirements }) =>
+        requirements.slice(-5).map(({ name, needed, offered, met }) => [name, needed, offered, met]),
+      );
+      const ago = /, \d s ago$/;
+      expect(rows[0]?.slice(0, 4)).to.deep.equal([
+        ["application", "ocr", "noop 1.0.0, ocr 1.0.0", true],
+        ["driver", "550.1", "550.54.15", true],
+        ["region", "eu", "eu-west", true],
+        ["sharedMemoryMiB", 64, "not stated", "unknown"],
+      ]);
+      expect(rows[0]?.[4]?.[2])
+        .to.match(/^2 of 2/)
+        .and.to.match(ago);
+      expect(rows[0]?.[4]?.[3]).to.equal(true);
+      expect(rows[1]?.[4]?.[2])
+        .to.match(/^0 of 2/)
+        .and.to.match(ago);
+      expect(rows[1]?.[4]?.[3]).to.equal("unknown");
+      expect(reports[1]?.reason).to.include("0 of 2 places free 1.50");
+      expect(reports[2]?.reason).to.equal(
+        "application: needs ocr, offers none; driver: needs 550.1, offers 535",
+      );
+    });
+
+    it("are believed for ten minutes about what is free, and not where it is less than needed", async () => {
+      const [old, small] = accounts;
+      const measuredAt = new Date(Date.now() - 11 * 60_000).toISOString();
+      await described(old, { capacity: { ...documentOf(old.address).capacity, measuredAt } });
+      const { capacity } = documentOf(small.address);
+      await described(small, { capacity: { ...capacity, shape: { ...capacity.shape, ramMiB: 1024 } } });
+      const reports = await local().findProviders({ ...QUERY, resources: MACHINE });
+      const offered = new Map(
+        reports.map(({ account, requirements }) => [account, requirements.at(-1)?.offered] as const),
+      );
+      expect(offered.get(old.address)).to.equal("not known: it looked 11 min ago");
+      expect(offered.get(small.address)).to.match(/^2 of 2, with ramMiB 1024 of 8192, /);
+      expect(reports.every(({ eligible }) => eligible)).to.equal(true);
+    });
+
+    it("are not believed where another one signed, nor asked where that is not allowed", async () => {
+      const [one, two] = accounts;
+      await described(one, {}, { signer: two });
+      const query = { ...QUERY, application: "ocr" };
+      const [forged] = await local().findProviders(query);
+      expect(forged?.claims.document).to.equal(undefined);
+      expect(forged?.claims.reason).to.include(`signed by ${two.address}`);
+      expect(forged?.requirements.find(({ name }) => name === "application")?.met).to.equal("unknown");
+      const [unasked] = await world.client.findProviders(query);
+      expect(unasked?.claims.reason).to.include("no address of a public server");
+    });
+
+    it("are held against what their work took this owner", async () => {
+      const [fast, boastful] = accounts;
+      await described(fast);
+      await described(boastful);
+      const { home } = world;
+      for (let index = 0; index < 3; index++) {
+        const task = `0x${index.toString().repeat(64)}`;
+        const measured = { task, application: "ocr", seconds: 24, units: 3, atSeconds: index };
+        await noteMeasurement(home, { ...measured, provider: boastful.address });
+      }
+      const reports = await local().findProviders({ ...QUERY, application: "ocr" });
+      expect(reports.map(({ account }) => account)).to.deep.equal([fast.address, boastful.address]);
+      expect(reports[0]?.reason).to.include("claims 2 s for each unit;");
+      expect(reports[1]?.reason)
+        .to.include("claims 2 s for each unit, took you 8 s in 3 tasks")
+        .and.to.include("slower than it claims 4.00");
+    });
+
+    it("are measured by what their results took", async () => {
+      const [one] = accounts;
+      const key = await world.register(one);
+      const file = await fileIn(cleanup.directory(), "a.png");
+      const source = { files: [file, await fileIn(cleanup.directory(), "b.png")] };
+      const task = await world.client.submit({
+        source,
+        application: "ocr",
+        durationSeconds: 60,
+        provider: one.address,
+      });
+      // What it says that it took, and what it charged, which is rounded up.
+      const run = { schema: "neura/run/1", application: "ocr", seconds: 0.5 };
+      const files = { "run.json": JSON.stringify(run), "result.json": "{}" };
+      await world.connection.networkHelpers.time.increase(10);
+      await deliverResult(world, task, { account: one, key }, { files, secondsUsed: 4 });
+      await world.client.result(task.id, { directory: join(cleanup.directory(), "result") });
+      expect(await measuredSpeed(world.home, one.address, "ocr")).to.deep.include({
+        secondsPerUnit: 1.5,
+        tasks: 1,
+      });
+    });
   });
 
   it("says that an account is no provider", async () => {
