@@ -16,31 +16,23 @@ export const taskTasks = [
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/check.ts"))
     .build(),
-  withNeeds(
+  withOrder(
     task(
       ["task", "submit"],
       "Encrypt files or a folder for a provider, store them and pay, for example: task submit invoice.png --max-cost 2ANKR",
     ),
   )
-    .addVariadicArgument({ name: "paths", description: "Files, or one folder" })
-    .addOption(
-      optional("parameters", 'What the application is told, as JSON, for example \'{"languages":["en"]}\''),
-    )
-    .addOption(optional("maxCost", "The most that the task may cost as a whole, for example 2ANKR"))
-    .addOption({
-      name: "startWithin",
-      description: "How long a provider has to accept it, like 10m",
-      defaultValue: "10m",
-    })
     .addOption(
       optional("completeWithin", "How long all of it may take (default: start, duration and 10m more)"),
     )
     .addOption(
-      optional("secrets", "Environment variables that the provider gets, and nobody else: NAME,OTHER"),
+      optional(
+        "challenge",
+        "How long its delivery can be disputed before it is paid, like 1d (needs --arbiter; with --collateral it means something)",
+      ),
     )
-    .addOption(optional("owner", "Whose balance pays, when the account is its delegate"))
+    .addOption(optional("arbiter", "Who decides about a dispute: `arbiter create` makes one"))
     .addFlag({ name: "publicResult", description: "Let everybody read the result" })
-    .addFlag({ name: "dryRun", description: "Check and show everything, and send nothing" })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/submit.ts"))
     .build(),
@@ -61,7 +53,7 @@ export const taskTasks = [
     .addPositionalArgument(ID)
     .addOption({
       name: "for",
-      description: "`accepted`, `delivered`, or `ended` in any way",
+      description: "`accepted`, `ready` (leases), `delivered`, `settled`, or `ended` in any way",
       defaultValue: "delivered",
     })
     .addOption(optional("timeout", "How long to wait at most, like 10m (exit code 3 then)"))
@@ -83,15 +75,99 @@ export const taskTasks = [
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/cancel.ts"))
     .build(),
-  task(["task", "expire"], "End a task whose time is over, anybody's; its owner's money returns")
+  task(
+    ["task", "expire"],
+    "Do what is overdue for a task, anybody's: expire, fail, settle, resolve or end it, for example: task expire 0x…",
+  )
     .addPositionalArgument(ID)
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/expire.ts"))
     .build(),
+  task(["task", "settle"], "Pay a delivery that can still be disputed, or, anybody's, one that no longer can")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/settle.ts"))
+    .build(),
+  task(
+    ["task", "dispute"],
+    "Say that a delivery is wrong, with a bond, for example: task dispute 0x… --unit 3 --max-bond 1ANKR",
+  )
+    .addPositionalArgument(ID)
+    .addOption({
+      name: "unit",
+      description: "The first unit of work that is wrong, from 0",
+      defaultValue: "0",
+    })
+    .addOption(optional("maxBond", "The most that you put up, for example 1ANKR (default: what is asked)"))
+    .addFlag({
+      name: "revealSeed",
+      description: "Make the audit seed public, to show that nobody chose the units afterwards",
+    })
+    .addFlag({ name: "dryRun", description: "Show what it takes and can bring, and send nothing" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/dispute.ts"))
+    .build(),
+  task(["task", "resolve"], "End a dispute whose arbiter stayed silent, anybody's; the provider is paid")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/resolve.ts"))
+    .build(),
+  task(["task", "key"], "Publish the key of a sealed task for whoever has accepted it")
+    .addPositionalArgument(ID)
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/key.ts"))
+    .build(),
+  task(
+    ["task", "batch"],
+    'Do many things in one transaction, from a file of lines like {"do":"settle","id":"0x…"} or {"do":"submit","order":"order.json"}',
+  )
+    .addPositionalArgument({ name: "file", description: "JSON: a list of them" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/batch.ts"))
+    .build(),
 ];
 
+/** What a task and a lease have in common when they are ordered. */
+export function withOrder(builder: NewTaskDefinitionBuilder) {
+  return withNeeds(builder)
+    .addVariadicArgument({ name: "paths", description: "Files, or one folder", defaultValue: [] })
+    .addOption(
+      optional("parameters", 'What the application is told, as JSON, for example \'{"languages":["en"]}\''),
+    )
+    .addOption(optional("maxCost", "The most that it may cost as a whole, for example 2ANKR"))
+    .addOption({
+      name: "startWithin",
+      description: "How long a provider has to accept it, like 10m",
+      defaultValue: "10m",
+    })
+    .addOption(
+      optional("secrets", "Environment variables that the provider gets, and nobody else: NAME,OTHER"),
+    )
+    .addOption(optional("owner", "Whose balance pays, when the account is its delegate"))
+    .addOption(optional("backup", "A provider that may take it over at the same terms; it can read it too"))
+    .addOption(
+      optional("model", "Number of a registered model that is used; its royalty is part of the price"),
+    )
+    .addFlag({ name: "open", description: "Let any eligible provider take it, at a rising price" })
+    .addOption(optional("priceFrom", "Where an open task's price begins, for example 0.1ANKR"))
+    .addOption(optional("priceTo", "Where it ends when the time to accept is over"))
+    .addOption(
+      optional("shortlist", "Accounts that can read, and so take, an open task (default: the three best)"),
+    )
+    .addFlag({
+      name: "sealed",
+      description: "Keep an open task unreadable until its key is published for whoever accepted it",
+    })
+    .addFlag({
+      name: "quote",
+      description: "Ask the provider's node first, so that submitting and accepting are one transaction",
+    })
+    .addOption(optional("signOnly", "Sign it into this file for somebody else to send, and send nothing"))
+    .addFlag({ name: "dryRun", description: "Check and show everything, and send nothing" });
+}
+
 /** What is asked of a provider, the same for checking and for submitting. */
-function withNeeds(builder: NewTaskDefinitionBuilder) {
+export function withNeeds(builder: NewTaskDefinitionBuilder) {
   return builder
     .addOption({ name: "application", description: "What is to be done with the files", defaultValue: "ocr" })
     .addOption(optional("provider", "Account of the provider (default: the best one)"))

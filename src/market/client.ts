@@ -1,8 +1,20 @@
+import { batchTasks, type BatchedCall, type BatchResult } from "./batch.ts";
 import { closeTask, type ClosedTask, type Closing } from "./close.ts";
 import { type MarketContext, type MarketOptions, openMarket } from "./context.ts";
+import { type DisputeOptions, type DisputePlan, disputeTask, planDispute, ruleTask } from "./dispute.ts";
+import {
+  openLeaseTicket,
+  topUpLease,
+  watchLease,
+  type LeaseReport,
+  type LeaseWatchOptions,
+} from "./leasing.ts";
+import { keyPublisher, publishPayloadKey } from "./open.ts";
+import { revokeOrder, sendOrder, type SentOrder, type SignedOrder, signOrder } from "./order.ts";
 import { prepareTask, type PreparedTask, type TaskRequest } from "./prepare.ts";
 import { checkProvider, findProviders, type ProviderQuery, type ProviderReport } from "./providers.ts";
 import { fetchResult, type ResultOptions, type TaskResult } from "./result.ts";
+import { settleSpending } from "./spending.ts";
 import {
   type Milestone,
   taskStatus,
@@ -11,7 +23,9 @@ import {
   type WatchOptions,
   watchTask,
 } from "./status.ts";
-import { type SubmitOptions, submitTask, type SubmittedTask } from "./submit.ts";
+import { type SignedTask, signTask, type SubmitOptions, submitTask, type SubmittedTask } from "./submit.ts";
+import type { AccessTicket } from "./ticket.ts";
+import type { Receipt } from "./transaction.ts";
 
 interface Abortable {
   signal?: AbortSignal | undefined;
@@ -55,6 +69,33 @@ export class MarketClient {
     return await submitTask(this.#context, prepared, options);
   }
 
+  /** As {@link submit}, but signs the task for somebody else to send. */
+  async sign(task: TaskRequest | PreparedTask, options: SubmitOptions = {}): Promise<SignedTask> {
+    const prepared = "costWei" in task ? task : await this.prepare({ ...task, signOnly: true }, options);
+    return await signTask(this.#context, prepared, options);
+  }
+
+  /** The order with its owner's signature: the given one, or one that the signer makes. */
+  async signOrder(
+    order: SignedOrder,
+    options: { signature?: string | undefined } = {},
+  ): Promise<SignedOrder> {
+    return await signOrder(this.#context, order, options);
+  }
+
+  /** Sends an order that its owner signed; it is paid once, however often it is sent. */
+  async sendOrder(
+    order: SignedOrder,
+    options: Abortable & { sponsor?: boolean | undefined } = {},
+  ): Promise<SentOrder> {
+    return await sendOrder(this.#context, order, options);
+  }
+
+  /** Makes an order that was not sent impossible. */
+  async revokeOrder(order: SignedOrder, options: Abortable = {}): Promise<Receipt> {
+    return await revokeOrder(this.#context, order, options);
+  }
+
   /** Where a task stands, by its id alone. */
   async status(id: string, options: Abortable = {}): Promise<TaskStatus> {
     return await taskStatus(this.#context, id, options);
@@ -65,20 +106,81 @@ export class MarketClient {
     return watchTask(this.#context, id, options);
   }
 
+  /** Waits for a milestone; with `onStatus`, each change on the way is told. */
   async wait(
     id: string,
-    options: WatchOptions & { for: Milestone; timeoutSeconds?: number | undefined },
+    options: WatchOptions & {
+      for: Milestone;
+      timeoutSeconds?: number | undefined;
+      onStatus?: ((status: TaskStatus) => void | Promise<void>) | undefined;
+    },
   ): Promise<TaskStatus> {
-    return await waitForTask(this.#context, id, options);
+    const status = await waitForTask(this.#context, id, options);
+    await settleSpending(this.#context, status);
+    return status;
   }
 
   /** Fetches, opens and checks the result, and writes its files into a new directory. */
   async result(id: string, options: ResultOptions): Promise<TaskResult> {
-    return await fetchResult(this.#context, id, options);
+    const result = await fetchResult(this.#context, id, options);
+    await settleSpending(this.#context, result.status);
+    return result;
   }
 
-  /** Ends a task that was not delivered; all its money goes back to the owner's balance. */
+  /** Ends a task, or a part of it; what was not spent goes back to its payer's balance. */
   async close(id: string, closing: Closing, options: Abortable = {}): Promise<ClosedTask> {
     return await closeTask(this.#context, id, closing, options);
+  }
+
+  // ---- Open tasks ----
+
+  /** Publishes the key of a sealed task for whoever has accepted it. */
+  async publishKey(id: string, options: Abortable = {}): Promise<ClosedTask> {
+    return await publishPayloadKey(this.#context, id, options);
+  }
+
+  /** Publishes keys while somebody follows a task: an `onStatus` for {@link wait}. */
+  keyPublisher(options: Parameters<typeof keyPublisher>[1]): ReturnType<typeof keyPublisher> {
+    return keyPublisher(this.#context, options);
+  }
+
+  // ---- Disputes ----
+
+  /** What disputing a delivery would take, and could bring. */
+  async planDispute(id: string, options: Abortable = {}): Promise<DisputePlan> {
+    return await planDispute(this.#context, id, options);
+  }
+
+  async dispute(id: string, options: DisputeOptions): Promise<ClosedTask & { readonly plan: DisputePlan }> {
+    return await disputeTask(this.#context, id, options);
+  }
+
+  /** By an arbiter: so much of what the delivery costs is due [bps]. */
+  async rule(id: string, options: Abortable & { providerBps: number }): Promise<ClosedTask> {
+    return await ruleTask(this.#context, id, options);
+  }
+
+  // ---- Leases ----
+
+  /** How a lease is reached; for its owner alone. */
+  async ticket(id: string, options: Abortable = {}): Promise<AccessTicket> {
+    return await openLeaseTicket(this.#context, await this.status(id, options));
+  }
+
+  /** Buys more seconds of a lease at its price. */
+  async topUp(id: string, options: Abortable & { seconds: number }): Promise<ClosedTask> {
+    return await topUpLease(this.#context, id, options);
+  }
+
+  /** Keeps an eye on a lease: tops it up by rule, and closes it when it is down for too long. */
+  watchLease(id: string, options: LeaseWatchOptions): AsyncGenerator<LeaseReport> {
+    return watchLease(this.#context, id, options);
+  }
+
+  // ---- Batches ----
+
+  /** Sends several calls in one transaction; one that fails is passed over. */
+  async batch(calls: readonly BatchedCall[], options: Abortable = {}): Promise<BatchResult> {
+    return await batchTasks(this.#context, calls, options);
   }
 }

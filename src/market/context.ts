@@ -3,6 +3,7 @@ import { type ContractRunner, type Provider, type Signer } from "ethers";
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
 import { IModelRegistry__factory } from "../../types/factories/interfaces/IModelRegistry__factory.ts";
+import { INamedArbiter__factory } from "../../types/factories/interfaces/INamedArbiter__factory.ts";
 import { ITaskMarket__factory } from "../../types/factories/interfaces/ITaskMarket__factory.ts";
 import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
 import { TaskMarketExtension__factory } from "../../types/factories/market/TaskMarketExtension__factory.ts";
@@ -11,7 +12,7 @@ import type { IModelRegistry } from "../../types/interfaces/IModelRegistry.ts";
 import type { ITaskMarket } from "../../types/interfaces/ITaskMarket.ts";
 import type { ProviderRegistry } from "../../types/registry/ProviderRegistry.ts";
 import type { Deployment } from "../deployment.ts";
-import { NeuraError } from "../errors.ts";
+import { isNeuraError, NeuraError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { MarketDomain } from "./terms.ts";
 
@@ -120,6 +121,7 @@ const INTERFACES = [
   IModelRegistry__factory.createInterface(),
   ProviderRegistry__factory.createInterface(),
   IKeyRegistry__factory.createInterface(),
+  INamedArbiter__factory.createInterface(),
 ];
 
 /** What is worth saying beyond the name and the values of a contract's error. */
@@ -136,6 +138,29 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
   },
   TaskMarket_TooLate: { code: "task.too-late", next: "See `task status` for what can be done now." },
   TaskMarket_TooEarly: { code: "task.too-early", next: "Wait until then: see `task status`." },
+  TaskMarket_WrongRoyalty: {
+    code: "task.wrong-royalty",
+    next: "Its royalty was changed just now: order again, with the new one.",
+  },
+  ModelRegistry_Unknown: { code: "model.unknown", next: "See what is registered with `model show`." },
+  ModelRegistry_Retired: { code: "model.retired", next: "Use another model, or none." },
+  ModelRegistry_NotController: { code: "model.not-controller", next: "Use the account that controls it." },
+  Orders_BadSignature: { code: "order.bad-signature", next: "Have the owner sign it again." },
+  Orders_QuoteExpired: { code: "quote.expired", next: "Order again: the provider is asked for a new quote." },
+  Orders_QuoteUsed: {
+    code: "quote.used",
+    next: "Order again: the place was taken by another task, and the provider is asked for a new quote.",
+  },
+  Orders_BadQuote: { code: "quote.wrong-signer", next: "Order without a quote, or another provider." },
+  Disputes_BondTooHigh: {
+    code: "dispute.bond-too-high",
+    next: "The arbiter asks for more now: look at it again with `task dispute --dry-run`.",
+  },
+  Disputes_NotArbiter: { code: "dispute.not-arbiter", next: "Use the account of the task's arbiter." },
+  NamedArbiter_NotArbiter: { code: "dispute.not-arbiter", next: "Use the account that the arbiter names." },
+  Leases_StillUp: { code: "lease.still-up", next: "Close it first with `lease close`, or wait until then." },
+  Leases_AlreadyClosing: { code: "lease.closing", next: "It ends already: see `lease status`." },
+  Leases_TooFarAhead: { code: "lease.too-far-ahead", next: "Buy less: at most 30 days ahead." },
   Escrow_InsufficientBalance: { code: "wallet.insufficient-funds", next: "Deposit into the market first." },
   Escrow_NotDelegate: { code: "wallet.not-delegate", next: "Ask the owner for a delegation." },
   Escrow_DelegationExpired: { code: "wallet.delegation", next: "Ask the owner for a new delegation." },
@@ -171,6 +196,11 @@ export function explainRefusal(error: unknown): unknown {
     );
   }
   return error;
+}
+
+/** Whether a contract refused: then nothing was sent. */
+export function isRefusal(error: unknown): boolean {
+  return isNeuraError(error) && error.details["error"] !== undefined;
 }
 
 /** Waits for a call to a contract; its refusal is thrown in words. */

@@ -20,6 +20,8 @@ export type Wanted = Pick<
   | "startWithinSeconds"
   | "completeWithinSeconds"
   | "collateralWei"
+  | "readers"
+  | "features"
 >;
 
 /** Where attempts are kept until their tasks are on the chain. */
@@ -30,12 +32,16 @@ export function outboxOf(home: string): string {
 /** The folder of an attempt: the same for two calls that want the same. */
 export function attemptDirectory({ domain, home }: MarketContext, wanted: Wanted): string {
   const { owner, provider, payload, resources, price, ownerKey, secrets } = wanted;
-  const { durationSeconds, startWithinSeconds, completeWithinSeconds, collateralWei } = wanted;
+  const { durationSeconds, startWithinSeconds, completeWithinSeconds, collateralWei, readers, features } =
+    wanted;
   const parts = {
     ...domain,
     owner,
-    provider: provider.account,
-    providerKey: provider.key.publicKey,
+    provider: provider?.account,
+    providerKey: provider?.key.publicKey,
+    // The best ones of an open task may be others the next time; its first choice stands.
+    readers: provider === undefined ? undefined : readers.slice(1),
+    features,
     payload: { manifest: payload.manifest, files: payload.files },
     resources,
     price,

@@ -1,14 +1,23 @@
 import { getAddress, sha256, toUtf8Bytes, ZeroAddress } from "ethers";
 
-import { formatAmount, type Unit } from "../amount.ts";
-import { Erc20 } from "../chain/erc20.ts";
+import { formatAmount } from "../amount.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
 import { findKey } from "../keystore.ts";
-import type { JsonObject, Limits, Needs } from "../manifest.ts";
+import {
+  type JsonObject,
+  type Limits,
+  MANIFEST_BOUNDS,
+  type Needs,
+  type ServiceSettings,
+} from "../manifest.ts";
 import type { Secret } from "../secret.ts";
 import type { Price as StoragePrice } from "../storage/storage.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
+import type { Limits as SpendingLimits } from "./limits.ts";
+import { checkGas, valueToSend } from "./money.ts";
+import { encodeOrder } from "./order.ts";
+import { Kind } from "./outcome.ts";
 import { attemptOf, type Wanted } from "./outbox.ts";
 import { type Payload, type PayloadSource, preparePayload } from "./payload.ts";
 import {
@@ -19,6 +28,8 @@ import {
   type ProviderReport,
 } from "./providers.ts";
 import { NO_RESOURCES, type Resources } from "./resources.ts";
+import { IDLE_STOP_SECONDS } from "./runway.ts";
+import { checkSpending } from "./spending.ts";
 import {
   encodeTerms,
   encodeWork,
@@ -42,6 +53,22 @@ export interface TaskRequest {
   resources?: Partial<Resources> | undefined;
   /** Account of the provider. Default: the best one. */
   provider?: string | undefined;
+  /** Who may take it at the same terms where its provider does not do it; it can read the payload too. */
+  backup?: string | undefined;
+  /** Any eligible provider may take it, at a price that rises from `price.amountWei` to `price.maximumWei`. */
+  open?: OpenRequest | undefined;
+  /** Something to keep up, in place of a job. */
+  lease?: LeaseRequest | undefined;
+  /** How long its delivery can be disputed [s], and who decides then. Default: it is paid at once. */
+  challenge?: { readonly periodSeconds: number; readonly arbiter: string } | undefined;
+  /** Number of a registered model that is used: its royalty is a part of the price. */
+  model?: number | undefined;
+  /** Whether the provider's node is asked to take it, so that submitting and accepting are one transaction. */
+  withQuote?: boolean | undefined;
+  /** Whether it will only be signed, for somebody else to send. */
+  signOnly?: boolean | undefined;
+  /** Spending limits of its own, which can lower those of this machine's user. */
+  spending?: Partial<SpendingLimits> | undefined;
   /** Whether the best one may be one that has neither sold work nor enough at stake. Default: no. */
   anyProvider?: boolean | undefined;
   /** Default: what the provider asks, by the second. */
@@ -66,12 +93,60 @@ export interface TaskRequest {
   owner?: string | undefined;
 }
 
+/** Who can read an open task's payload. */
+export interface OpenRequest {
+  /** Accounts whom it is encrypted to. Default: the three best ones. */
+  readonly shortlist?: readonly string[] | undefined;
+  /** It is encrypted to the owner alone, whose client publishes the key for whoever accepts. */
+  readonly isSealed?: boolean | undefined;
+}
+
+export interface LeaseRequest {
+  /** The longest silence that is paid for [s]. Default: 300. */
+  readonly heartbeatSeconds?: number | undefined;
+  /** How long its provider goes on after it said that it leaves [s]. Default: 3600. */
+  readonly noticeSeconds?: number | undefined;
+  /** Unused for so long, it is ended [s]. Default: 1800; 0: never. */
+  readonly idleStopSeconds?: number | undefined;
+  readonly service?: Partial<Omit<ServiceSettings, "idleStopSeconds">> | undefined;
+}
+
+/** An account and its key, 33 bytes as hex. */
+export interface Reader {
+  readonly account: string;
+  readonly publicKey: string;
+}
+
+/** What makes a task more than a plain job; all of it missing for one. */
+export interface Features {
+  readonly kind?: Kind;
+  readonly heartbeatSeconds?: number;
+  readonly noticeSeconds?: number;
+  readonly stopsIdle?: boolean;
+  readonly challengePeriodSeconds?: number;
+  readonly arbiter?: string;
+  readonly model?: number;
+  readonly royaltyBps?: number;
+  readonly isOpen?: boolean;
+  readonly isSealed?: boolean;
+  readonly backup?: string;
+}
+
 /** A task that is ready to be sent: nothing has moved, and everything that can be checked has been. */
 export interface PreparedTask {
   readonly owner: string;
-  readonly provider: ProviderReport & { readonly key: NonNullable<ProviderReport["key"]> };
+  /** Missing for an open task. */
+  readonly provider?: ProviderReport & { readonly key: NonNullable<ProviderReport["key"]> };
   /** All that were considered, when none was named. */
   readonly considered: readonly ProviderReport[];
+  /** Whom the payload is encrypted to, besides the owner; nobody where it is sealed. */
+  readonly readers: readonly Reader[];
+  /** Whom it is encrypted to on the owner's side. */
+  readonly ownReaders: readonly Reader[];
+  readonly features: Features;
+  /** Where a quote is asked for, and the most that the task may cost then [wei]. */
+  readonly quote?: { readonly url: string; readonly maximumWei: bigint; readonly mayRaise: boolean };
+  readonly spending: Partial<SpendingLimits>;
   readonly payload: Payload;
   readonly resources: Resources;
   readonly price: Price;
@@ -95,6 +170,10 @@ export interface PreparedTask {
 const DEFAULT_RESOURCES: Resources = { ...NO_RESOURCES, ramMiB: 2048, cpuMilli: 1000, diskMiB: 1024 };
 const DEFAULT_SECONDS = 600;
 const DEFAULT_OUTPUT_MIB = 64;
+const SHORTLIST = 3;
+const DEFAULT_HEARTBEAT = 300;
+const DEFAULT_NOTICE = 3600;
+const DEFAULT_SERVICE = { maxRequestMiB: 16, timeoutSeconds: 120, concurrency: 4 };
 /** An envelope is larger than its plaintext: 20 bytes for each 64 KiB, and a header. */
 const ENVELOPE_HEAD = 4096;
 /** A reference and hashes as long as real ones, to try the transaction with. */
@@ -118,7 +197,9 @@ export function queryOf(
 ): ProviderQuery {
   const { durationSeconds = DEFAULT_SECONDS, price, application, needs, anyProvider } = request;
   checkSeconds("The duration", durationSeconds);
-  const offered = price && (price.metered ? price.amountWei : price.amountWei / BigInt(durationSeconds));
+  const highestWei = price && (price.maximumWei ?? price.amountWei);
+  const offered =
+    highestWei === undefined || price?.metered === true ? highestWei : highestWei / BigInt(durationSeconds);
   const limits = [request.maxRateWei, offered].filter((limit) => limit !== undefined);
   return {
     resources: resourcesOf(request),
@@ -133,30 +214,33 @@ export function queryOf(
 }
 
 /**
- * Chooses the provider, looks at the payload's files, and checks keys, balances, the storage's credit and that the
- * contract would take the task, before any byte or money moves.
+ * Chooses the provider, looks at the payload's files, and checks keys, balances, limits, the storage's credit and that
+ * the contract would take the task, before any byte or money moves.
  *
  * Errors: those of `preparePayload`, `provider.none`, `provider.unfit`, `provider.unknown`, `key.not-published`, `task.too-dear`,
- * `task.invalid-schedule`, `wallet.insufficient-funds`, `wallet.allowance`, `wallet.delegation`,
- * `storage.insufficient-credit`, and what the contract refuses.
+ * `task.invalid-schedule`, `task.unfit-features`, `quote.unavailable`, `wallet.insufficient-funds`, `wallet.allowance`,
+ * `wallet.delegation`, `storage.insufficient-credit`, `limit.*`, and what the contract refuses.
  */
 export async function prepareTask(
   context: MarketContext,
   request: TaskRequest,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<PreparedTask> {
-  const signer = requireSigner(context);
-  const owner = getAddress(request.owner ?? (await signer.getAddress()));
+  const account = await requireSigner(context).getAddress();
+  const owner = getAddress(request.owner ?? account);
   const query = queryOf(request);
   const { resources, durationSeconds, collateralWei } = query;
+  const features = await featuresOf(context, request);
   const schedule = scheduleOf(request);
   const payload = await preparePayload({
     source: request.source,
     application: request.application,
     parameters: request.parameters,
     needs: request.needs,
+    service: serviceOf(request.lease),
     limits: {
-      seconds: durationSeconds,
+      // A lease may be topped up.
+      seconds: request.lease === undefined ? durationSeconds : MANIFEST_BOUNDS.seconds,
       ramMiB: resources.ramMiB || 1,
       outputMiB: DEFAULT_OUTPUT_MIB,
       ...request.limits,
@@ -164,48 +248,183 @@ export async function prepareTask(
   });
   const seed = seedOf(owner, payload);
   const considered = await considerProviders(context, request, { ...query, seed }, signal);
-  const ownerKey = request.publicResult === true ? undefined : await keyOfOwner(context, owner);
-  const { provider, price } = await chooseProvider(context, considered, {
-    ...{ request, owner, payload, resources, durationSeconds, ...schedule, collateralWei },
+  const isPublic = request.publicResult === true && features.isSealed !== true;
+  const key = isPublic ? undefined : await keyOfOwner(context, owner);
+  const ownerKey = request.publicResult === true ? undefined : key;
+  const fixed = {
+    ...{ owner, payload, resources, durationSeconds, ...schedule, collateralWei, features },
     ...(ownerKey === undefined ? {} : { ownerKey }),
     secrets: request.secrets ?? {},
-  });
-  const terms: Terms = {
-    owner,
-    provider: provider.account,
-    price,
-    conditions: {
-      ...timesOf(schedule, await chainTime(context.provider)),
-      durationSeconds,
-      keyEpoch: ownerKey?.epoch ?? 0,
-    },
-    collateralWei,
-    salt: SAMPLE_SALT,
   };
+  const chosen = await choose(context, considered, { request, query, fixed, signal });
+  const { provider, price } = chosen;
+  const wanted = { ...fixed, ...chosen, ownReaders: await ownReadersOf(context, owner, key, features) };
+  const terms = termsOf(wanted, { now: await chainTime(context.provider), salt: SAMPLE_SALT });
   const costWei = maximumCostWei(terms);
   if (request.maxCostWei !== undefined && costWei > request.maxCostWei) {
     throw tooDear(costWei, request.maxCostWei, context.deployment);
   }
-  const sampleWork = { resources, ...SAMPLE_WORK };
-  const valueWei = await checkMoney(context, { terms, work: sampleWork, costWei });
+  const spending = request.spending ?? {};
+  await checkSpending(context, { costWei, limits: spending });
+  const work = { resources, ...SAMPLE_WORK, backup: features.backup };
+  const valueWei = request.signOnly === true ? 0n : await checkMoney(context, { terms, work, costWei });
   const storagePrice = await checkStorage(context, payload, signal);
   return {
-    owner,
-    provider,
+    ...wanted,
     considered,
-    payload,
-    resources,
-    price,
-    durationSeconds,
-    ...schedule,
-    collateralWei,
-    ...(ownerKey === undefined ? {} : { ownerKey }),
-    secrets: request.secrets ?? {},
     costWei,
     valueWei,
     storagePrice,
-    warnings: [...unknownsOf(provider), ...(await warningsOf(context, owner, ownerKey))],
+    spending,
+    ...(request.withQuote === true ? { quote: quoteTermsOf(request, { provider, costWei }) } : {}),
+    warnings: [
+      ...(provider === undefined ? [] : unknownsOf(provider)),
+      ...(await warningsOf(context, owner, ownerKey)),
+      ...(await featureWarnings(context, request, { owner, costWei, price })),
+    ],
   };
+}
+
+/** The terms of a prepared task that is sent at `now` [Unix s]. */
+export function termsOf(
+  prepared: Pick<
+    PreparedTask,
+    "owner" | "provider" | "price" | "durationSeconds" | "ownerKey" | "collateralWei" | "features"
+  > &
+    Parameters<typeof timesOf>[0],
+  { now, salt }: { now: number; salt: string },
+): Terms {
+  const { owner, provider, price, durationSeconds, ownerKey, collateralWei, features } = prepared;
+  const { kind, heartbeatSeconds, noticeSeconds, arbiter, model, royaltyBps } = features;
+  const { stopsIdle, challengePeriodSeconds, isSealed } = features;
+  return {
+    owner,
+    provider: provider?.account ?? ZeroAddress,
+    price: {
+      ...price,
+      ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
+      ...(noticeSeconds === undefined ? {} : { noticeSeconds }),
+    },
+    conditions: {
+      ...timesOf(prepared, now),
+      durationSeconds,
+      keyEpoch: ownerKey?.epoch ?? 0,
+      ...(kind === undefined ? {} : { kind }),
+      ...(challengePeriodSeconds === undefined ? {} : { challengePeriodSeconds }),
+      ...(model === undefined ? {} : { model }),
+      ...(royaltyBps === undefined || royaltyBps === 0 ? {} : { royaltyBps }),
+      ...(isSealed === true ? { isSealed } : {}),
+      ...(stopsIdle === true ? { stopsIdle } : {}),
+    },
+    collateralWei,
+    ...(arbiter === undefined ? {} : { arbiter }),
+    salt,
+  };
+}
+
+// ---- Features ----
+
+async function featuresOf({ contracts }: MarketContext, request: TaskRequest): Promise<Features> {
+  const { open, lease, challenge, model, backup, price, collateralWei = 0n, withQuote } = request;
+  if (open !== undefined) {
+    if (request.provider !== undefined || backup !== undefined || withQuote === true)
+      throw unfit("An open task names no provider, no backup and has no quote", "Leave them out.");
+    if (price?.maximumWei === undefined || price.maximumWei < price.amountWei)
+      throw unfit(
+        "An open task's price rises from one amount to another",
+        "Give both, the second one no lower than the first (--price-from, --price-to).",
+      );
+    if (collateralWei === 0n)
+      throw unfit(
+        "An open task needs a collateral: taking many and doing none has to cost something",
+        "Ask for one, a tenth of the price for example (--collateral).",
+      );
+    if (open.isSealed === true && open.shortlist !== undefined)
+      throw unfit("A sealed task has no shortlist", "Choose one of both.");
+  } else if (price?.maximumWei !== undefined) {
+    throw unfit("Only an open task's price rises", "Give one price.");
+  }
+  if (lease !== undefined && price?.metered === false)
+    throw unfit("A lease is paid by the second", "Give its price per second, or the most of it.");
+  if (lease !== undefined && challenge !== undefined)
+    throw unfit("A lease has no challenge period", "Close it when it does not serve you: `lease close`.");
+  return {
+    ...(open === undefined ? {} : { isOpen: true, ...(open.isSealed === true ? { isSealed: true } : {}) }),
+    ...(backup === undefined ? {} : { backup: getAddress(backup) }),
+    ...(lease === undefined
+      ? {}
+      : {
+          kind: Kind.Lease,
+          heartbeatSeconds: lease.heartbeatSeconds ?? DEFAULT_HEARTBEAT,
+          noticeSeconds: lease.noticeSeconds ?? DEFAULT_NOTICE,
+          ...(lease.idleStopSeconds === 0 ? {} : { stopsIdle: true }),
+        }),
+    ...(challenge === undefined
+      ? {}
+      : { challengePeriodSeconds: challenge.periodSeconds, arbiter: getAddress(challenge.arbiter) }),
+    ...(model === undefined
+      ? {}
+      : { model, royaltyBps: Number(await asking(contracts.models.royaltyOf(model))) }),
+  };
+}
+
+function serviceOf(lease: LeaseRequest | undefined): ServiceSettings | undefined {
+  if (lease === undefined) return undefined;
+  return {
+    ...DEFAULT_SERVICE,
+    ...lease.service,
+    idleStopSeconds: lease.idleStopSeconds ?? IDLE_STOP_SECONDS,
+  };
+}
+
+/** Where the quote is asked for; the price may rise as far as the request allows. Error: `quote.unavailable`. */
+function quoteTermsOf(
+  { price, maxRateWei, maxCostWei, durationSeconds = DEFAULT_SECONDS }: TaskRequest,
+  { provider, costWei }: { provider: Usable | undefined; costWei: bigint },
+): NonNullable<PreparedTask["quote"]> {
+  const url = provider?.claims.document?.quoteUrl;
+  if (url === undefined) {
+    throw new NeuraError(
+      "quote.unavailable",
+      `${provider?.account ?? "Nobody"} gives no quotes: ${provider?.claims.reason ?? "the task is open"}.`,
+      { next: "Order without one: the provider accepts on the chain." },
+    );
+  }
+  const limits = [maxCostWei, maxRateWei && maxRateWei * BigInt(durationSeconds)].filter(
+    (limit) => limit !== undefined,
+  );
+  const mayRaise = price === undefined && limits.length > 0;
+  return { url, maximumWei: mayRaise ? limits.reduce((a, b) => (a < b ? a : b)) : costWei, mayRaise };
+}
+
+async function featureWarnings(
+  { contracts, deployment: { currency } }: MarketContext,
+  { signOnly, open, collateralWei = 0n }: TaskRequest,
+  { owner, costWei, price }: { owner: string; costWei: bigint; price: Price },
+): Promise<string[]> {
+  const warnings: string[] = [];
+  if (open?.isSealed === true) {
+    warnings.push(
+      "Whoever accepts waits for the key: leave `task wait` or `task watch` running, here or elsewhere.",
+    );
+  }
+  if (open !== undefined && collateralWei * 20n < (price.maximumWei ?? price.amountWei)) {
+    warnings.push("The collateral is small for what can be paid: taking it and doing nothing costs little.");
+  }
+  if (signOnly === true) {
+    const balanceWei = await contracts.market.balanceOf(owner);
+    if (balanceWei < costWei) {
+      const [has, needed] = [balanceWei, costWei].map((each) => formatAmount(each, currency));
+      warnings.push(
+        `${owner} has ${has} in the market of the ${needed} that are needed: deposit, or have a sponsor send it.`,
+      );
+    }
+  }
+  return warnings;
+}
+
+function unfit(what: string, next: string): NeuraError {
+  return new NeuraError("task.unfit-features", `${what}.`, { next });
 }
 
 /** The times of the terms, counted from `now` [Unix s]. */
@@ -224,15 +443,17 @@ function resourcesOf({ resources }: Pick<TaskRequest, "resources">): Resources {
 }
 
 function scheduleOf(request: TaskRequest): { startWithinSeconds: number; completeWithinSeconds: number } {
-  const { durationSeconds = DEFAULT_SECONDS, startWithinSeconds = DEFAULT_SECONDS } = request;
-  const { completeWithinSeconds = startWithinSeconds + durationSeconds + DEFAULT_SECONDS } = request;
+  const { durationSeconds = DEFAULT_SECONDS, startWithinSeconds = DEFAULT_SECONDS, lease } = request;
+  // A lease has to be ready by then, not over.
+  const workSeconds = lease === undefined ? durationSeconds : 0;
+  const { completeWithinSeconds = startWithinSeconds + workSeconds + DEFAULT_SECONDS } = request;
   checkSeconds("The time to start", startWithinSeconds);
   checkSeconds("The time to complete", completeWithinSeconds);
-  const least = startWithinSeconds + durationSeconds;
+  const least = startWithinSeconds + workSeconds;
   if (completeWithinSeconds < least) {
     throw new NeuraError(
       "task.invalid-schedule",
-      `Starting within ${startWithinSeconds} s, working for ${durationSeconds} s and being complete within ${completeWithinSeconds} s do not go together.`,
+      `Starting within ${startWithinSeconds} s, working for ${workSeconds} s and being complete within ${completeWithinSeconds} s do not go together.`,
       { next: `Leave at least ${least} s for being complete.` },
     );
   }
@@ -257,16 +478,66 @@ function seedOf(owner: string, { manifest, files }: Payload): string {
 
 async function considerProviders(
   context: MarketContext,
-  { provider: named }: TaskRequest,
+  { provider: named, open }: TaskRequest,
   query: ProviderQuery,
   signal: AbortSignal | undefined,
 ): Promise<readonly ProviderReport[]> {
+  const { shortlist } = open ?? {};
+  if (shortlist !== undefined) {
+    return await Promise.all(shortlist.map((each) => checkProvider(context, query, each, { signal })));
+  }
   return named === undefined
     ? await findProviders(context, query, { signal })
     : [await checkProvider(context, query, named, { signal })];
 }
 
-type Usable = PreparedTask["provider"];
+type Usable = NonNullable<PreparedTask["provider"]>;
+type Choice = Pick<PreparedTask, "provider" | "price" | "readers">;
+
+/** Who may read and do the task, and at which price. */
+async function choose(
+  context: MarketContext,
+  considered: readonly ProviderReport[],
+  {
+    request,
+    query,
+    fixed,
+    signal,
+  }: {
+    request: TaskRequest;
+    query: ProviderQuery;
+    fixed: Omit<Wanted, "provider" | "price" | "readers">;
+    signal: AbortSignal | undefined;
+  },
+): Promise<Choice> {
+  const { open, backup, price } = request;
+  if (open === undefined) {
+    const more = backup === undefined ? [] : [await backupReader(context, query, backup, signal)];
+    return await chooseProvider(context, considered, { request, fixed, more });
+  }
+  if (price === undefined) throw new RangeError("an open task without a price");
+  const able = considered.flatMap(({ account, key, eligible }) =>
+    key !== undefined && eligible ? [{ account, publicKey: key.publicKey }] : [],
+  );
+  if (open.shortlist === undefined) {
+    if (able.length === 0) throw nobody(considered, request);
+    return { price, readers: open.isSealed === true ? [] : able.slice(0, SHORTLIST) };
+  }
+  const unable = considered.find((each) => !able.some(({ account }) => account === each.account));
+  if (unable !== undefined) throw unfitProvider(unable.account, unable);
+  return { price, readers: able };
+}
+
+async function backupReader(
+  context: MarketContext,
+  query: ProviderQuery,
+  account: string,
+  signal: AbortSignal | undefined,
+): Promise<Reader> {
+  const report = await checkProvider(context, query, account, { signal });
+  if (report.key === undefined || !report.eligible) throw unfitProvider(account, report);
+  return { account: report.account, publicKey: report.key.publicKey };
+}
 
 /**
  * The best one, at its own price unless the request names one. A request that was cut off goes on with the provider
@@ -275,25 +546,48 @@ type Usable = PreparedTask["provider"];
 async function chooseProvider(
   context: MarketContext,
   considered: readonly ProviderReport[],
-  { request, ...wanted }: Omit<Wanted, "provider" | "price"> & { request: TaskRequest },
-): Promise<Pick<PreparedTask, "provider" | "price">> {
-  const choices = considered.flatMap((each) =>
-    each.key === undefined
-      ? []
-      : [
-          {
-            provider: { ...each, key: each.key } satisfies Usable,
-            price: request.price ?? { amountWei: each.rateWei, metered: true },
-          },
-        ],
-  );
+  {
+    request,
+    fixed,
+    more,
+  }: {
+    request: TaskRequest;
+    fixed: Omit<Wanted, "provider" | "price" | "readers">;
+    more: readonly Reader[];
+  },
+): Promise<Choice> {
+  const choices = considered.flatMap((each) => {
+    const { account, key } = each;
+    if (key === undefined || more.some((other) => other.account === account)) return [];
+    return [
+      {
+        provider: { ...each, key } satisfies Usable,
+        price: request.price ?? { amountWei: each.rateWei, metered: true },
+        readers: [{ account, publicKey: key.publicKey }, ...more],
+      },
+    ];
+  });
   for (const choice of choices) {
-    const attempt = await attemptOf(context, { ...wanted, ...choice });
+    const attempt = await attemptOf(context, { ...fixed, ...choice });
     if (attempt === "sent" || (attempt === "begun" && choice.provider.eligible)) return choice;
   }
   const [best] = choices;
   if (best?.provider.eligible === true) return best;
   throw nobody(considered, request);
+}
+
+/** Whom a payload is encrypted to on the owner's side; a delegate that sends a sealed task has to open it too. */
+async function ownReadersOf(
+  context: MarketContext,
+  owner: string,
+  key: PreparedTask["ownerKey"],
+  { isSealed }: Features,
+): Promise<Reader[]> {
+  const own = key === undefined ? [] : [{ account: owner, publicKey: key.publicKey }];
+  const account = await requireSigner(context).getAddress();
+  if (isSealed !== true || account === owner) return own;
+  const { key: delegated, epoch } = await context.contracts.keys.currentKey(account);
+  return epoch > 0n ? [...own, { account, publicKey: delegated.publicKey }] : own;
 }
 
 function nobody(considered: readonly ProviderReport[], { provider: named }: TaskRequest): NeuraError {
@@ -311,9 +605,14 @@ function nobody(considered: readonly ProviderReport[], { provider: named }: Task
             : "Ask for less, offer more, or see each requirement with `task check`.",
         },
       )
-    : new NeuraError("provider.unfit", `${named} cannot take this task: ${considered[0]?.reason ?? ""}.`, {
-        next: "Choose another provider, or leave the choice out: `task check` shows who can.",
-      });
+    : unfitProvider(named, considered[0]);
+}
+
+function unfitProvider(account: string, report: ProviderReport | undefined): NeuraError {
+  const reason = report?.reason === "" ? "it has no valid encryption key" : report?.reason;
+  return new NeuraError("provider.unfit", `${account} cannot take this task: ${reason ?? ""}.`, {
+    next: "Choose another provider, or leave the choice out: `task check` shows who can.",
+  });
 }
 
 async function keyOfOwner(
@@ -357,32 +656,36 @@ async function checkMoney(
   context: MarketContext,
   { terms, work, costWei }: { terms: Terms; work: Work; costWei: bigint },
 ): Promise<bigint> {
-  const { contracts, provider, deployment } = context;
-  const signer = requireSigner(context);
-  const account = await signer.getAddress();
-  const isNative = deployment.currency.address === ZeroAddress;
-  const [balanceWei, coinWei] = await Promise.all([
-    contracts.market.balanceOf(terms.owner),
-    provider.getBalance(account),
-  ]);
-  let valueWei = 0n;
-  if (balanceWei < costWei) {
-    if (account !== terms.owner) throw ledgerTooSmall(deployment, terms.owner, balanceWei, costWei);
-    if (!isNative) await checkToken(context, account, costWei - balanceWei);
-    // The whole from one side where that is possible: a balance that is left alone costs no gas.
-    else valueWei = coinWei >= costWei ? costWei : costWei - balanceWei;
-  }
-  const coin = isNative ? deployment.currency : { symbol: "of the chain's coin", decimals: 18 };
-  const short = (neededWei: bigint, purpose: string): NeuraError =>
-    insufficient({ account, hasWei: coinWei, neededWei, unit: coin, purpose, deployment });
-  if (coinWei < valueWei) throw short(valueWei, "the task");
+  const { market } = context.contracts;
+  const account = await requireSigner(context).getAddress();
+  const valueWei = await taskValueToSend(context, terms, costWei);
   const gas = await asking(
-    contracts.market.submit.estimateGas(encodeTerms(terms), encodeWork(work), { value: valueWei }),
+    // Only an order names a backup.
+    work.backup === undefined
+      ? market.submit.estimateGas(encodeTerms(terms), encodeWork(work), { value: valueWei })
+      : market.order.estimateGas(encodeOrder({ terms, work }), { value: valueWei }),
   );
-  const { maxFeePerGas, gasPrice } = await provider.getFeeData();
-  const neededWei = valueWei + gas * (maxFeePerGas ?? gasPrice ?? 0n);
-  if (coinWei < neededWei) throw short(neededWei, "the task and its gas");
+  await checkGas(context, { account, gas, valueWei, purpose: "the task" });
   return valueWei;
+}
+
+/**
+ * What the signer has to send along for its own task, or as its owner's delegate [wei].
+ * Errors: `wallet.insufficient-funds`, `wallet.allowance`.
+ */
+export async function taskValueToSend(
+  context: MarketContext,
+  { owner }: Pick<Terms, "owner">,
+  costWei: bigint,
+  purpose = "the task",
+): Promise<bigint> {
+  const account = await requireSigner(context).getAddress();
+  if (account === owner) {
+    return await valueToSend(context, { payer: owner, neededWei: costWei, purpose });
+  }
+  const balanceWei = await context.contracts.market.balanceOf(owner);
+  if (balanceWei < costWei) throw ledgerTooSmall(context.deployment, owner, balanceWei, costWei);
+  return 0n;
 }
 
 function tooDear(costWei: bigint, maxCostWei: bigint, { currency }: Deployment): NeuraError {
@@ -410,59 +713,6 @@ function ledgerTooSmall(
     `${owner} has ${has} in the market, where ${cost} are needed.`,
     {
       next: `It has to deposit ${missing}: a delegate pays from there only.`,
-    },
-  );
-}
-
-async function checkToken(
-  { provider, deployment }: MarketContext,
-  account: string,
-  neededWei: bigint,
-): Promise<void> {
-  const { currency, contracts } = deployment;
-  const token = new Erc20(currency.address, provider);
-  const [hasWei, allowedWei] = await Promise.all([
-    token.balanceOf(account),
-    token.allowance(account, contracts.TaskMarket),
-  ]);
-  if (hasWei < neededWei) {
-    throw insufficient({ account, hasWei, neededWei, unit: currency, purpose: "the task", deployment });
-  }
-  if (allowedWei < neededWei) {
-    const [allowed, needed] = [allowedWei, neededWei].map((each) => formatAmount(each, currency));
-    throw new NeuraError(
-      "wallet.allowance",
-      `The market may take ${allowed} from ${account}, where ${needed} are needed.`,
-      {
-        next: `Deposit ${needed} with \`wallet deposit\`, or approve ${contracts.TaskMarket} for that much.`,
-      },
-    );
-  }
-}
-
-function insufficient({
-  account,
-  hasWei,
-  neededWei,
-  unit,
-  purpose,
-  deployment: { chainId },
-}: {
-  account: string;
-  hasWei: bigint;
-  neededWei: bigint;
-  unit: Unit;
-  purpose: string;
-  deployment: Deployment;
-}): NeuraError {
-  const missingWei = neededWei - hasWei;
-  const [has, needed, missing] = [hasWei, neededWei, missingWei].map((each) => formatAmount(each, unit));
-  return new NeuraError(
-    "wallet.insufficient-funds",
-    `${account} has ${has}, where ${needed} are needed for ${purpose}: ${missing} are missing.`,
-    {
-      next: `Send ${missing} to ${account} on chain ${chainId}.`,
-      details: { account, hasWei, neededWei, missingWei, chainId },
     },
   );
 }

@@ -43,7 +43,7 @@ export async function saveRecord(home: string, record: TaskRecord): Promise<void
     chainId: Number(chainId),
     auditSeed: auditSeed.reveal(),
     terms: encodeTerms(terms),
-    work: encodeWork(work),
+    work: { ...encodeWork(work), ...(work.backup === undefined ? {} : { backup: work.backup }) },
   });
 }
 
@@ -73,6 +73,7 @@ export async function loadRecord(home: string, id: string): Promise<TaskRecord |
         resources: unpackResources(BigInt(text(work, "resources"))),
         payloadHash: text(work, "payloadHash"),
         payload: text(work, "payload"),
+        ...(typeof work["backup"] === "string" ? { backup: work["backup"] } : {}),
       },
       inputRoot: text(file, "inputRoot"),
       application: text(file, "application"),

@@ -3,25 +3,37 @@ import { createWriteStream } from "node:fs";
 import { access, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { getBytes, hexlify, keccak256, type TransactionReceipt } from "ethers";
+import { getBytes, hexlify, keccak256 } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
 import { payloadContext, seal } from "../envelope/index.ts";
-import { messageOf, NeuraError } from "../errors.ts";
+import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { Stored } from "../storage/storage.ts";
-import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
+import { asking, chainTime, isRefusal, type MarketContext, requireSigner } from "./context.ts";
 import { PlaintextRoot, tee, treeSalt } from "./evidence.ts";
+import { encodeOrder, type SignedOrder, signOrder, unsignedOrder } from "./order.ts";
 import { Status, statusOf } from "./outcome.ts";
 import { attemptDirectory, draftPath, outboxOf, secretsText } from "./outbox.ts";
 import { packPayload } from "./payload.ts";
-import { type PreparedTask, timesOf } from "./prepare.ts";
+import { type PreparedTask, taskValueToSend, termsOf } from "./prepare.ts";
+import { type Quote, requestQuote, type UsdPrice } from "./quotes.ts";
 import { loadRecord, readJson, saveRecord, type TaskRecord, writeJson } from "./records.ts";
-import { encodeTerms, encodeWork, MAX_TERM_SECONDS, taskId, type Terms, type Work } from "./terms.ts";
+import { releaseSpending, reserveSpending } from "./spending.ts";
+import {
+  encodeTerms,
+  encodeWork,
+  MAX_TERM_SECONDS,
+  maximumCostWei,
+  taskId,
+  type Terms,
+  type Work,
+} from "./terms.ts";
+import { type Receipt, receiptOf } from "./transaction.ts";
 
 /** What is happening, for whoever waits. Sizes are missing where nothing is counted. */
 export interface SubmitProgress {
-  readonly phase: "encrypting" | "uploading" | "reading-back" | "sending" | "confirming";
+  readonly phase: "encrypting" | "uploading" | "reading-back" | "asking" | "sending" | "confirming";
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
 }
@@ -38,7 +50,15 @@ export interface SubmittedTask {
   readonly work: Work;
   readonly costWei: bigint;
   /** Missing when an earlier call had sent it already. */
-  readonly transaction?: { readonly hash: string; readonly block: number; readonly gasUsed: bigint };
+  readonly transaction?: Receipt;
+  /** The provider's, with which it was accepted at once. */
+  readonly quote?: Quote & { readonly rateWei: bigint; readonly usd?: UsdPrice | undefined };
+  /** What storing the payload cost; missing when an earlier call had stored it. */
+  readonly stored?: Stored | undefined;
+}
+
+/** A task that somebody else can send. */
+export interface SignedTask extends SignedOrder {
   /** What storing the payload cost; missing when an earlier call had stored it. */
   readonly stored?: Stored | undefined;
 }
@@ -63,32 +83,83 @@ const UPLOAD_TAGS = { "Neura-Kind": "payload", "Neura-Version": "1" };
  * Called again with the same request after it was cut off, it goes on where it stopped: nothing is stored or paid
  * twice, since the task's id is on disk before the transaction is sent.
  *
- * Errors: `submit.running`, `payload.changed`, those of the storage, what the contract refuses.
+ * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage and of `requestQuote`, what the contract
+ * refuses.
  */
 export async function submitTask(
   context: MarketContext,
   prepared: PreparedTask,
   options: SubmitOptions = {},
 ): Promise<SubmittedTask> {
+  return await attempt(context, prepared, async (directory) => {
+    const draft = await loadDraft(directory);
+    const earlier = await findSubmitted(context, draft);
+    if (earlier !== undefined) return earlier;
+    const { stored, ...stage } = await store(context, prepared, { directory, draft, options });
+    return { ...(await send(context, prepared, stage)), stored };
+  });
+}
+
+/**
+ * As {@link submitTask}, but signs the task in place of sending it: whoever has the order can send it, once. Where the
+ * signer is not the owner, a contract for example, it is left unsigned.
+ *
+ * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage and of `signOrder`.
+ */
+export async function signTask(
+  context: MarketContext,
+  prepared: PreparedTask,
+  options: SubmitOptions = {},
+): Promise<SignedTask> {
+  return await attempt(context, prepared, async (directory) => {
+    const draft = await loadDraft(directory);
+    const { stored, ...stage } = await store(context, prepared, { directory, draft, options });
+    const { record } = await compose(context, prepared, stage);
+    await reserveSpending(context, {
+      taskId: record.id,
+      costWei: maximumCostWei(record.terms),
+      limits: prepared.spending,
+    });
+    const order = unsignedOrder(context.domain, record);
+    const account = await requireSigner(context).getAddress();
+    const signed = account === record.terms.owner ? await signOrder(context, order) : order;
+    return { ...signed, stored };
+  });
+}
+
+/** Goes on with what an earlier call that wanted the same has left; afterwards that is gone. */
+async function attempt<T>(
+  context: MarketContext,
+  prepared: PreparedTask,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
   await forgetOldDrafts(outboxOf(context.home));
   const directory = attemptDirectory(context, prepared);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const unlock = await lock(join(directory, "lock"));
   try {
-    let draft = await loadDraft(directory);
-    const earlier = await findSubmitted(context, draft);
-    if (earlier === undefined) {
-      draft = await sealPayload(context, prepared, { directory, draft, options });
-      const { draft: uploaded, stored } = await uploadPayload(context, { directory, draft, options });
-      const submitted = await send(context, prepared, { directory, draft: uploaded, options });
-      await rm(directory, { recursive: true, force: true });
-      return { ...submitted, stored };
-    }
+    const done = await work(directory);
     await rm(directory, { recursive: true, force: true });
-    return earlier;
+    return done;
   } finally {
     await unlock();
   }
+}
+
+/** What one step hands to the next. */
+interface Stage {
+  readonly directory: string;
+  readonly draft: Draft;
+  readonly options: SubmitOptions;
+}
+
+async function store(
+  context: MarketContext,
+  prepared: PreparedTask,
+  stage: Stage,
+): Promise<Stage & { stored?: Stored }> {
+  const draft = await sealPayload(context, prepared, stage);
+  return { ...stage, ...(await uploadPayload(context, { ...stage, draft })) };
 }
 
 // ---- Seal ----
@@ -96,14 +167,16 @@ export async function submitTask(
 async function sealPayload(
   { domain }: MarketContext,
   prepared: PreparedTask,
-  { directory, draft, options }: { directory: string; draft: Draft; options: SubmitOptions },
+  { directory, draft, options }: Stage,
 ): Promise<Draft> {
   const path = envelopePath(directory);
   if (draft.sealed !== undefined && (await exists(path))) return draft;
-  const { owner, provider, ownerKey, payload, secrets } = prepared;
-  const providerKey = getBytes(provider.key.publicKey);
-  // The owner can read its own payload again; what it has in secrets, only the provider.
-  const readers = new Set([provider.key.publicKey, ...(ownerKey === undefined ? [] : [ownerKey.publicKey])]);
+  const { owner, features, readers, ownReaders, payload, secrets } = prepared;
+  // The owner can read its own payload again; what it has in secrets, only those who do the work, unless it has to hand
+  // the key on.
+  const keysOf = (list: typeof readers): Uint8Array[] =>
+    [...new Set(list.map(({ publicKey }) => publicKey))].map((key) => getBytes(key));
+  const secretReaders = features.isSealed === true ? ownReaders : readers;
   const { signal, onProgress } = options;
   let root: PlaintextRoot | undefined;
   const sealed = seal({
@@ -111,8 +184,8 @@ async function sealPayload(
     compartments: [
       ...(Object.keys(secrets).length === 0
         ? []
-        : [{ kind: "secrets" as const, recipients: [providerKey], source: [secretsText(secrets)] }]),
-      { kind: "body", recipients: [...readers].map((key) => getBytes(key)), source: body() },
+        : [{ kind: "secrets" as const, recipients: keysOf(secretReaders), source: [secretsText(secrets)] }]),
+      { kind: "body", recipients: keysOf([...readers, ...ownReaders]), source: body() },
     ],
     signal,
   });
@@ -143,7 +216,7 @@ async function sealPayload(
 
 async function uploadPayload(
   { storage }: MarketContext,
-  { directory, draft, options }: { directory: string; draft: Draft; options: SubmitOptions },
+  { directory, draft, options }: Stage,
 ): Promise<{ draft: Draft; stored?: Stored }> {
   if (draft.payload !== undefined) return { draft };
   const { signal, onProgress } = options;
@@ -175,36 +248,31 @@ async function uploadPayload(
 
 // ---- Send ----
 
-async function send(
+/** The task as it will be sent, on disk with all that belongs to it. */
+async function compose(
   context: MarketContext,
   prepared: PreparedTask,
-  { directory, draft, options }: { directory: string; draft: Draft; options: SubmitOptions },
-): Promise<Omit<SubmittedTask, "stored">> {
-  const { contracts, domain, home } = context;
-  const { owner, provider, price, resources, costWei, valueWei } = prepared;
+  { directory, draft, options }: Stage,
+): Promise<{ record: TaskRecord; quote?: SubmittedTask["quote"] }> {
+  const { domain, home, provider } = context;
   const { auditSeed, sealed, payload } = draft;
   if (sealed === undefined || payload === undefined) throw new Error("a draft without its payload");
-  const { signal, onProgress } = options;
-  requireSigner(context);
-
   const known = draft.id === undefined ? undefined : await loadRecord(home, draft.id);
-  const now = await chainTime(context.provider);
-  const terms: Terms =
-    known !== undefined && known.terms.conditions.startBySeconds > now
-      ? known.terms
-      : {
-          owner,
-          provider: provider.account,
-          price,
-          conditions: {
-            ...timesOf(prepared, now),
-            durationSeconds: prepared.durationSeconds,
-            keyEpoch: prepared.ownerKey?.epoch ?? 0,
-          },
-          collateralWei: prepared.collateralWei,
-          salt: keccak256(auditSeed.reveal()),
-        };
-  const work: Work = { resources, payloadHash: sealed.payloadHash, payload };
+  const now = await chainTime(provider);
+  const { backup } = prepared.features;
+  const task = {
+    terms:
+      known !== undefined && known.terms.conditions.startBySeconds > now
+        ? known.terms
+        : termsOf(prepared, { now, salt: keccak256(auditSeed.reveal()) }),
+    work: {
+      resources: prepared.resources,
+      payloadHash: sealed.payloadHash,
+      payload,
+      ...(backup === undefined ? {} : { backup }),
+    },
+  };
+  const { terms, work, quote } = await agree(context, prepared, { ...task, options });
   const id = taskId(domain, terms, work);
   const record: TaskRecord = {
     id,
@@ -219,18 +287,65 @@ async function send(
   };
   await saveRecord(home, record);
   await saveDraft(directory, { ...draft, id });
+  return { record, ...(quote === undefined ? {} : { quote }) };
+}
+
+async function send(
+  context: MarketContext,
+  prepared: PreparedTask,
+  stage: Stage,
+): Promise<Omit<SubmittedTask, "stored">> {
+  const { contracts, home } = context;
+  const { signal, onProgress } = stage.options;
+  requireSigner(context);
+  const { record, quote } = await compose(context, prepared, stage);
+  const { id, terms, work } = record;
+  const costWei = maximumCostWei(terms);
+  // A quote may have changed the price.
+  const value =
+    costWei === prepared.costWei ? prepared.valueWei : await taskValueToSend(context, terms, costWei);
 
   onProgress?.({ phase: "sending" });
   signal?.throwIfAborted();
-  const response = await unlessAborted(
-    asking(contracts.market.submit(encodeTerms(terms), encodeWork(work), { value: valueWei })),
-    signal,
-  );
+  await reserveSpending(context, { taskId: id, costWei, limits: prepared.spending });
+  const sending =
+    quote === undefined && work.backup === undefined
+      ? contracts.market.submit(encodeTerms(terms), encodeWork(work), { value })
+      : contracts.market.order(encodeOrder({ terms, work, quote }), { value });
+  const response = await unlessAborted(asking(sending), signal).catch(async (error: unknown) => {
+    // What the contract refuses was not sent; a task that exists was, before.
+    if (isRefusal(error) && !isNeuraError(error, "task.exists")) await releaseSpending(context, id);
+    throw error;
+  });
   await saveRecord(home, { ...record, transactionHash: response.hash });
   onProgress?.({ phase: "confirming" });
-  const receipt = requireReceipt(await unlessAborted(asking(response.wait()), signal));
-  const { hash, blockNumber: block, gasUsed } = receipt;
-  return { id, terms, work, costWei, transaction: { hash, block, gasUsed } };
+  const transaction = await receiptOf(response, signal);
+  return { id, terms, work, costWei, transaction, ...(quote === undefined ? {} : { quote }) };
+}
+
+/** The task with its provider's quote, where one is wanted; at the price that it asks, if that is allowed. */
+async function agree(
+  context: MarketContext,
+  { quote: wanted }: PreparedTask,
+  { terms, work, options }: { terms: Terms; work: Work; options: SubmitOptions },
+): Promise<{ terms: Terms; work: Work; quote?: SubmittedTask["quote"] }> {
+  if (wanted === undefined) return { terms, work };
+  const { url, maximumWei, mayRaise } = wanted;
+  const { signal, onProgress } = options;
+  onProgress?.({ phase: "asking" });
+  const ask = async (asked: Terms) => ({
+    terms: asked,
+    work,
+    quote: await requestQuote(context, url, { terms: asked, work }, { maximumWei, signal }),
+  });
+  try {
+    return await ask(terms);
+  } catch (error) {
+    if (!mayRaise || !isNeuraError(error, "quote.declined")) throw error;
+    const { reason, rateWei } = error.details;
+    if (reason !== "PriceTooLow" || typeof rateWei !== "bigint") throw error;
+    return await ask({ ...terms, price: { ...terms.price, amountWei: rateWei } });
+  }
 }
 
 /** The task of an earlier call, if its transaction has arrived. */
@@ -247,14 +362,6 @@ async function findSubmitted(
   if (statusOf(status) === Status.None) return undefined;
   const { terms, work } = record;
   return { id, terms, work, costWei: await contracts.market.costOf(encodeTerms(terms)) };
-}
-
-/** The receipt of a transaction that succeeded. */
-export function requireReceipt(receipt: TransactionReceipt | null): TransactionReceipt {
-  if (receipt?.status === 1) return receipt;
-  throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
-    next: "See `task status`: somebody may have been faster.",
-  });
 }
 
 // ---- Outbox ----

@@ -2,7 +2,7 @@ import { NeuraError } from "../../src/errors.ts";
 import { MILESTONES } from "../../src/market/status.ts";
 import { action } from "../context.ts";
 import { parseDuration } from "../duration.ts";
-import { openClient } from "./request.ts";
+import { openFollower } from "./request.ts";
 import { detachable, statusText } from "./show.ts";
 
 export default action(
@@ -19,14 +19,19 @@ export default action(
       );
     }
     const timeoutSeconds = timeout === undefined ? undefined : parseDuration(timeout, "timeout");
-    const { client, deployment } = await openClient(context);
+    const { client, deployment } = await openFollower(context, id);
     context.out.note(`Waiting until the task is ${milestone} … (Ctrl-C stops waiting, not the task)`);
     const resume = {
       message: "Stopped waiting; the task goes on.",
       next: `Wait again with ./neura task wait ${id}`,
     };
     const status = await detachable(context, resume, () =>
-      client.wait(id, { for: milestone, timeoutSeconds, signal: context.signal }),
+      client.wait(id, {
+        for: milestone,
+        timeoutSeconds,
+        signal: context.signal,
+        onStatus: client.keyPublisher({ onReport: (line) => context.out.note(line), signal: context.signal }),
+      }),
     );
     return { data: { ...status }, text: statusText(status, deployment.currency) };
   },

@@ -1,12 +1,13 @@
 import type { TaskStatus } from "../../src/market/status.ts";
 import { action } from "../context.ts";
 import { EXIT } from "../output.ts";
-import { openClient } from "./request.ts";
+import { openFollower } from "./request.ts";
 import { detachable, headline, possible, statusText } from "./show.ts";
 
 export default action("neura/task-watch/1", async ({ id }: { id: string }, context) => {
   const { out, signal } = context;
-  const { client, deployment } = await openClient(context);
+  const { client, deployment } = await openFollower(context, id);
+  const publish = client.keyPublisher({ onReport: (line) => out.note(line), signal });
   const resume = {
     message: "Stopped watching; the task goes on.",
     next: `Watch it again with ./neura task watch ${id}`,
@@ -15,6 +16,7 @@ export default action("neura/task-watch/1", async ({ id }: { id: string }, conte
     let latest: TaskStatus | undefined;
     for await (const status of client.watch(id, { signal })) {
       latest = status;
+      await publish(status);
       const steps = status.next.map((step) => possible(step, status.nowSeconds)).join("; ");
       out.note(
         `${new Date(status.nowSeconds * 1000).toISOString()}  ${headline(status)}${steps === "" ? "" : ` (${steps})`}`,
@@ -26,6 +28,6 @@ export default action("neura/task-watch/1", async ({ id }: { id: string }, conte
   return {
     data: { ...last },
     text: statusText(last, deployment.currency),
-    exitCode: last.delivery === undefined ? EXIT.noResult : EXIT.done,
+    exitCode: last.delivery === undefined && last.lease === undefined ? EXIT.noResult : EXIT.done,
   };
 });

@@ -397,7 +397,7 @@ describe("market: a task from the owner's side", () => {
       shape: { gpuCount: 0, gpuClass: 0, vramMiB: 0, ramMiB: 512, cpuMilli: 500, diskMiB: 1 },
     });
     const prepared = await world.client.prepare(await request());
-    expect(prepared.provider.account).to.equal(provider.account.address);
+    expect(prepared.provider?.account).to.equal(provider.account.address);
     expect(prepared.considered.map(({ account, rank }) => [account, rank])).to.deep.equal([
       [provider.account.address, 1],
       [dear.address, 2],
@@ -480,7 +480,7 @@ describe("market: a task from the owner's side", () => {
     expect(error.code).to.equal("provider.none");
     expect(error.next).to.contain("--provider").and.to.contain("--any-provider");
     const prepared = await world.client.prepare(await request({ anyProvider: true }));
-    expect(prepared.provider.account).to.equal(stranger.address);
+    expect(prepared.provider?.account).to.equal(stranger.address);
   });
 
   it("warns of needs that nobody can check beforehand", async () => {

@@ -1,0 +1,29 @@
+import type { TransactionReceipt, TransactionResponse } from "ethers";
+
+import { unlessAborted } from "../abort.ts";
+import { NeuraError } from "../errors.ts";
+import { asking } from "./context.ts";
+
+/** A transaction that was mined and succeeded. */
+export interface Receipt {
+  readonly hash: string;
+  readonly block: number;
+  readonly gasUsed: bigint;
+}
+
+/** Waits until a transaction is mined. Error: `chain.failed`. */
+export async function receiptOf(
+  response: Pick<TransactionResponse, "wait">,
+  signal: AbortSignal | undefined,
+): Promise<Receipt> {
+  const receipt = requireReceipt(await unlessAborted(asking(response.wait()), signal));
+  return { hash: receipt.hash, block: receipt.blockNumber, gasUsed: receipt.gasUsed };
+}
+
+/** The receipt of a transaction that succeeded. Error: `chain.failed`. */
+export function requireReceipt(receipt: TransactionReceipt | null): TransactionReceipt {
+  if (receipt?.status === 1) return receipt;
+  throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
+    next: "See `task status`: somebody may have been faster.",
+  });
+}
