@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {Currency} from "../../../contracts/libraries/Currency.sol";
-import {Resources} from "../../../contracts/libraries/Resources.sol";
 import {
     Assurance,
     Conditions,
     Delivery,
     Outcome,
     Price,
-    Report,
+    TaskId,
     Terms,
     Work
 } from "../../../contracts/market/Tasks.sol";
-import {TaskMarket} from "../../../contracts/market/TaskMarket.sol";
-import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
-import {Test} from "../utils/Test.sol";
+import {MarketTest} from "./MarketTest.sol";
 
 /// @notice Measures calls with a memory of its own, so that the caller's does not count.
 contract Meter {
@@ -39,43 +34,26 @@ contract Meter {
 }
 
 /// @dev A party's thousandth task costs what its second does; the first pays for words that were zero.
-contract TaskMarketGasTest is Test {
-    uint256 private constant NOW = 1_800_000_000;
+contract TaskMarketGasTest is MarketTest {
     uint256 private constant TASKS = 1_000;
     uint256 private constant COST = 600e9;
     uint256 private constant COLLATERAL = 1e9;
 
     /// Owner, provider and caller of everything.
     Meter private meter;
-    TaskMarket private market;
-    ProviderRegistry private registry;
     Work private work;
     bytes32 private workHash;
+    // What the tasks are.
+    bool private open;
+    bool private lease;
 
     function setUp() external {
-        vm.warp(NOW);
         meter = new Meter();
-        Currency native = Currency.wrap(address(0));
-        registry = new ProviderRegistry(native, 45 days, address(this));
-        market = new TaskMarket(native, registry, 600, address(0xAD), address(0x7EA5), 250);
-        registry.authorizeMarket(address(market));
-        work = Work({resources: Resources.wrap(0), payloadHash: bytes32(uint256(1)), payload: "ar://x"});
-        workHash = market.hashWork(work);
-        uint256 stake = TASKS * COLLATERAL;
-        vm.deal(address(meter), TASKS * COST + stake);
-        call(
-            address(registry),
-            0,
-            abi.encodeCall(
-                registry.register,
-                (
-                    address(meter),
-                    address(meter),
-                    IProviderRegistry.Offer({shape: Resources.wrap(0), rateWei: 1, slots: 1, metadata: ""})
-                )
-            )
-        );
-        call(address(registry), stake, abi.encodeCall(registry.stake, (stake)));
+        openMarket(address(0), 250);
+        work = someWork();
+        workHash = market.hashWork(work, address(0));
+        register(address(meter), address(meter), uint16(TASKS), TASKS * COLLATERAL);
+        vm.deal(address(meter), TASKS * COST);
     }
 
     function test_A23_submitAndCancelCostTheSameForTheThousandthTask() external {
@@ -126,6 +104,33 @@ contract TaskMarketGasTest is Test {
         assertEq(market.balanceOf(address(meter)), TASKS * COST, "all back");
     }
 
+    function test_A23_acceptOpenCostsTheSameForTheThousandthTask() external {
+        open = true;
+        each(this.submit);
+        vm.warp(NOW + 50);
+        assertSame(this.acceptOpen, "acceptOpen");
+        assertEq(registry.providerOf(address(meter)).assigned, TASKS, "all of them");
+    }
+
+    /// @dev One transaction for all leases, at the same price for each; its first pays for the look at the registry.
+    function test_A23_heartbeatCostsTheSameForEachLease() external {
+        lease = true;
+        TaskId[] memory ids = new TaskId[](TASKS);
+        for (uint256 i = 1; i <= TASKS; ++i) {
+            this.submit(i);
+            this.accept(i);
+            this.ready(i);
+            ids[i - 1] = market.idOf(termsOf(i), workHash);
+        }
+        vm.warp(NOW + 60);
+        this.beat(ids, 0, TASKS);
+        vm.warp(NOW + 120);
+        uint256 ten = this.beat(ids, 0, 10);
+        uint256 others = this.beat(ids, 10, TASKS);
+        assertLe(others / (TASKS - 10), ten / 10, "each of them");
+        assertEq(market.leaseOf(ids[TASKS - 1]).upSeconds, 120, "the last one is up");
+    }
+
     // ---- Calls on the i-th task, and their gas ----
 
     function submit(uint256 i) external returns (uint256) {
@@ -145,12 +150,7 @@ contract TaskMarketGasTest is Test {
     }
 
     function deliver(uint256 i) external returns (uint256) {
-        Delivery memory delivery = Delivery({
-            report: Report.wrap(1 | (100 << 8)),
-            resultHash: bytes32(uint256(1)),
-            evidenceHash: bytes32(uint256(2)),
-            result: "ar://y"
-        });
+        Delivery memory delivery = deliveryOf(Outcome.Completed, 100);
         return call(address(market), 0, abi.encodeCall(market.deliver, (termsOf(i), workHash, delivery)));
     }
 
@@ -169,6 +169,19 @@ contract TaskMarketGasTest is Test {
 
     function fail(uint256 i) external returns (uint256) {
         return call(address(market), 0, abi.encodeCall(market.fail, (termsOf(i), workHash)));
+    }
+
+    function acceptOpen(uint256 i) external returns (uint256) {
+        bytes memory data = abi.encodeCall(market.acceptOpen, (termsOf(i), work, address(meter)));
+        return call(address(market), 0, data);
+    }
+
+    function ready(uint256 i) external returns (uint256) {
+        return call(address(market), 0, abi.encodeCall(market.ready, (termsOf(i), workHash, "ticket")));
+    }
+
+    function beat(TaskId[] calldata ids, uint256 from, uint256 until) external returns (uint256) {
+        return call(address(market), 0, abi.encodeCall(market.heartbeat, (ids[from:until])));
     }
 
     // ---- Helpers ----
@@ -192,12 +205,16 @@ contract TaskMarketGasTest is Test {
     }
 
     function termsOf(uint256 i) private view returns (Terms memory) {
+        uint256 price = 1e9 | METERED;
+        if (open) price |= 1e9 << 96;
+        if (lease) price |= 60 << 200;
+        uint256 conditions = (NOW + 100) | ((NOW + 1_000) << 40) | (600 << 80);
         return
             Terms({
                 owner: address(meter),
-                provider: address(meter),
-                price: Price.wrap(1e9 | (uint256(1) << 192)),
-                conditions: Conditions.wrap((NOW + 100) | ((NOW + 1_000) << 40) | (600 << 80)),
+                provider: open ? address(0) : address(meter),
+                price: Price.wrap(price),
+                conditions: Conditions.wrap(conditions | (lease ? 1 << 144 : 0)),
                 assurance: Assurance.wrap(COLLATERAL),
                 salt: bytes32(i)
             });
