@@ -51,7 +51,8 @@ export class Challenges {
     const { challengePeriodSeconds = 0 } = entry.task.terms.conditions;
     const { chain, clock } = this.#bench.parts;
     if (clock.now() <= sinceSeconds + challengePeriodSeconds) return REST;
-    return await this.#finish(entry, "settle", chain.settle(entry.task, delivered), signal);
+    await this.#finish(entry, "settle", chain.settle(entry.task, delivered), signal);
+    return undefined;
   }
 
   /** A dispute: concedes in time, or stands by the work and waits for the ruling. */
@@ -71,11 +72,13 @@ export class Challenges {
       journal.learn(task.id, { dispute });
     }
     if (!dispute.isRight && clock.now() <= concedeBySeconds) {
-      return await this.#finish(entry, "concede", chain.concede(task, delivered), signal, concedeBySeconds);
+      await this.#finish(entry, "concede", chain.concede(task, delivered), signal, concedeBySeconds);
+      return undefined;
     }
     const rulingBySeconds = await chain.rulingBySeconds(task.id);
     if (clock.now() <= rulingBySeconds) return REST;
-    return await this.#finish(entry, "resolve", chain.resolve(task, delivered), signal);
+    await this.#finish(entry, "resolve", chain.resolve(task, delivered), signal);
+    return undefined;
   }
 
   async #finish(

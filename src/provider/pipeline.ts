@@ -17,7 +17,7 @@ import type { Hardware } from "./hardware.ts";
 import type { Entry, Step } from "./journal.ts";
 import type { Leases } from "./leases.ts";
 import { fetchPayload, type OpenedPayload, openPayload, type OwnKey, readManifest } from "./payload.ts";
-import { judgeManifest, judgeTerms, type Policy, type Refusal } from "./policy.ts";
+import { judgeManifest, judgeTerms, type Refusal } from "./policy.ts";
 import { sealResult } from "./result.ts";
 import type { RunHandle, RunKind, RunOutcome } from "./runner/runner.ts";
 import type { Slots } from "./slots.ts";
@@ -165,7 +165,8 @@ export class Pipeline {
       case "up":
         return await this.#keepUp(entry, signal);
       case "closing":
-        return await this.#close(entry, signal);
+        await this.#close(entry, signal);
+        return undefined;
       case "done":
         return undefined;
     }
@@ -348,7 +349,7 @@ export class Pipeline {
   // ---- Fetched, running: accept, run ----
 
   async #run(entry: Entry, signal: AbortSignal): Promise<unknown> {
-    const { runner, policy } = this.#bench.parts;
+    const { runner } = this.#bench.parts;
     const attempt = entry.facts.attempts ?? 1;
     const directory = this.#bench.runFolder(entry);
     if (await this.#isMetered(entry)) return this.#bench.advance(entry, "up", {});
@@ -619,7 +620,8 @@ export class Pipeline {
         await this.#bench.send(entry, "deliver", { data, until: this.#bench.lastSecond(sight), signal });
         const after = await this.#bench.look(entry, signal);
         if (!after.standing.isOver) return this.#bench.advance(entry, "delivered", {});
-        return await this.#bench.end(entry, after);
+        await this.#bench.end(entry, after);
+        return undefined;
       } catch (error) {
         if (!isNeuraError(error) || error.details["error"] !== "TaskMarket_TooManySeconds") throw error;
         // The chain's clock stands between two blocks. It is waited for where it is money, else less is charged.

@@ -17,6 +17,8 @@ export interface Script {
   /** How long a run takes [s]. */
   seconds: number;
   message: string;
+  /** What the run's only unit comes to. */
+  answer: number;
 }
 
 /** A runner whose runs take as long and end as a test says. What it knows of a run is on disk, as with a real one. */
@@ -29,7 +31,7 @@ export class FakeRunner implements Runner {
   readonly stopped: { directory: string; reason: string }[] = [];
 
   constructor(script: Partial<Script> = {}) {
-    this.script = { kind: "completed", seconds: 0, message: "It is done.", ...script };
+    this.script = { kind: "completed", seconds: 0, message: "It is done.", answer: 42, ...script };
   }
 
   async start({ directory, manifest, limits }: RunJob): Promise<RunHandle> {
@@ -39,10 +41,10 @@ export class FakeRunner implements Runner {
     await Promise.all(["output", "logs", "run"].map((name) => mkdir(join(directory, name))));
     await writeFile(join(directory, "logs", "application.log"), `ran ${manifest.application}\n`);
     if (kind === "completed") await writeFile(join(directory, "output", "answer.txt"), "42\n");
-    const { message } = this.script;
+    const { message, answer } = this.script;
     await writeFile(
       join(directory, "run", "fake.json"),
-      JSON.stringify({ kind, message, seconds, endsAt: Date.now() + seconds * 1000 }),
+      JSON.stringify({ kind, message, answer, seconds, endsAt: Date.now() + seconds * 1000 }),
     );
     return this.#handle(directory);
   }
@@ -80,6 +82,7 @@ export class FakeRunner implements Runner {
 interface State {
   kind: RunKind;
   message: string;
+  answer: number;
   seconds: number;
   endsAt: number;
 }
@@ -88,7 +91,7 @@ async function stateOf(directory: string): Promise<State> {
   return JSON.parse(await readFile(join(directory, "run", "fake.json"), "utf8")) as State;
 }
 
-function outcomeOf({ kind, message, seconds }: State): RunOutcome {
+function outcomeOf({ kind, message, answer, seconds }: State): RunOutcome {
   return {
     kind,
     message,
@@ -99,8 +102,8 @@ function outcomeOf({ kind, message, seconds }: State): RunOutcome {
     ...(kind === "completed"
       ? {
           summary: {
-            result: { schema: "test/answer/1", answer: 42 },
-            units: [{ name: "all", inputHash: "11".repeat(32), outputHash: "22".repeat(32) }],
+            result: { schema: "test/answer/1", answer },
+            units: [{ name: "all", inputHash: "11".repeat(32), outputHash: `${answer}`.padStart(64, "0") }],
             model: { package: "none", version: "0", files: [] },
             runtime: {},
             dtype: "fp32",

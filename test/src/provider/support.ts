@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { HDNodeWallet, hexlify, randomBytes } from "ethers";
+import { HDNodeWallet, hexlify, randomBytes, type Signer, ZeroAddress } from "ethers";
 
 import { hashEnvelope, payloadContext, seal } from "../../../src/envelope/index.ts";
 
@@ -30,6 +30,8 @@ import {
   type Terms,
   type Work,
 } from "../../../src/market/terms.ts";
+import { ITaskMarket__factory } from "../../../types/factories/interfaces/ITaskMarket__factory.ts";
+import type { ITaskMarket } from "../../../types/interfaces/ITaskMarket.ts";
 import { type Cleanup, collect } from "../storage/support.ts";
 import { FakeRunner } from "./fake-runner.ts";
 
@@ -142,22 +144,32 @@ export class Stage {
     bytes,
     hash,
     payload,
+    recipients,
     terms: change = {},
     resources = MACHINE,
+    backup,
+    quote,
   }: {
     salt?: string;
     bytes?: Uint8Array;
     hash?: string;
     payload?: string;
+    /** Who can read the payload; the provider, unless it is said otherwise. */
+    recipients?: Uint8Array[];
+    backup?: string;
+    /** The provider's promise, for the task of this id. */
+    quote?: (id: string) => Promise<{ nonce: bigint; expiresAt: number; signature: string }>;
     terms?: Partial<Omit<Terms, "conditions">> & { conditions?: Partial<Conditions> };
     resources?: Resources;
   }): Promise<{ id: string; costWei: bigint; terms: Terms; work: Work }> {
-    const { owner, connection, deployment, storage } = this.world;
-    const { ethers } = connection;
-    const right = await this.envelope(await payloadArchive(), { salt });
+    const { owner, storage } = this.world;
+    const right = await this.envelope(await payloadArchive(), {
+      salt,
+      ...(recipients ? { recipients } : {}),
+    });
     const stored = payload === undefined ? await storage.put(bytes ?? right.bytes) : undefined;
     if (stored) await storage.readBack(stored);
-    const now = (await ethers.provider.getBlock("latest"))!.timestamp;
+    const now = await this.now();
     const terms: Terms = {
       owner: owner.address,
       provider: this.provider.address,
@@ -175,11 +187,31 @@ export class Stage {
     };
     const payloadHash =
       hash ?? (bytes === undefined ? right.hash : await hashEnvelope([bytes]).catch(() => right.hash));
-    const work = { resources, payloadHash, payload: payload ?? stored!.uri };
-    const market = await ethers.getContractAt("TaskMarket", deployment.contracts.TaskMarket);
+    const uri = payload ?? stored!.uri;
+    const work: Work = { resources, payloadHash, payload: uri, ...(backup === undefined ? {} : { backup }) };
     const costWei = maximumCostWei(terms);
-    await market.connect(owner).submit(encodeTerms(terms), encodeWork(work), { value: costWei });
-    return { id: taskId(this.domain, terms, work), costWei, terms, work };
+    const id = taskId(this.domain, terms, work);
+    const words = [encodeTerms(terms), encodeWork(work)] as const;
+    const market = this.market(owner);
+    if (backup === undefined && quote === undefined) {
+      await market.submit(...words, { value: costWei });
+    } else {
+      const none = { nonce: 0n, expiresAt: 0, signature: "0x" };
+      const promise = (await quote?.(id)) ?? none;
+      const order = { terms: words[0], work: words[1], backup: backup ?? ZeroAddress, sponsored: false };
+      await market.order({ ...order, signature: "0x", quote: promise }, { value: costWei });
+    }
+    return { id, costWei, terms, work };
+  }
+
+  /** The market, as `account` talks to it. */
+  market(account: Signer = this.world.owner): ITaskMarket {
+    return ITaskMarket__factory.connect(this.world.deployment.contracts.TaskMarket, account);
+  }
+
+  /** The newest block's time [Unix s]. */
+  async now(): Promise<number> {
+    return (await this.world.connection.ethers.provider.getBlock("latest"))!.timestamp;
   }
 
   /** Moves the chain's time on and makes a block. */
