@@ -11,6 +11,7 @@ import {
 import { isLease, type Task } from "../../market/terms.ts";
 import { parseDecimal, rateWeiOf } from "../../market/usd.ts";
 import type { ChainView, Registration } from "../chain-view.ts";
+import type { NodeEvent } from "../log.ts";
 import { judgeTerms, type Policy, type Refusal } from "../policy.ts";
 import type { Places } from "./places.ts";
 import { PriceFeed } from "./price.ts";
@@ -29,6 +30,7 @@ export interface DeskParts {
   readonly free: () => number;
   /** Why the node takes nothing new, if so. */
   readonly hold: () => string | undefined;
+  readonly emit: (event: NodeEvent) => void;
 }
 
 /** What the chain says of the provider and its costs; the same for all requests of a few seconds. */
@@ -45,6 +47,7 @@ const CONDITIONS_MS = 5_000;
 export class QuoteDesk {
   readonly #parts: DeskParts;
   readonly #prices: PriceFeed | undefined;
+  #trouble: string | undefined;
   #conditions: { readonly value: Promise<Conditions>; readonly at: number } | undefined;
 
   constructor(parts: DeskParts) {
@@ -86,6 +89,7 @@ export class QuoteDesk {
       return { rateWei: policy.minRateWei ?? registration.offer.rateWei };
     try {
       const { usdPerCoin, pricedAtSeconds } = await this.#prices.read();
+      this.#note(undefined);
       const [hour, coin] = [parseDecimal(usd.usdPerHour), parseDecimal(usdPerCoin)];
       if (hour === undefined || coin === undefined) throw new Error("the prices were checked before");
       const { decimals } = chain.deployment.currency;
@@ -93,10 +97,19 @@ export class QuoteDesk {
       return { rateWei, usd: { usdPerHour: usd.usdPerHour, usdPerCoin, pricedAtSeconds } };
     } catch (error) {
       if (!isNeuraError(error, "price.unavailable")) throw error;
-      // Why is the provider's business, and in its log.
+      // Why is the provider's business.
+      this.#note(error.message);
       const message = "There is no fresh price of the coin, so none is made up.";
       return { reason: "InfrastructureFault", message };
     }
+  }
+
+  /** Tells the node's log about the price, once for each change. */
+  #note(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    if (trouble === undefined) return;
+    this.#parts.emit({ level: "warn", event: "trouble", code: "price.unavailable", message: trouble });
   }
 
   async #judge(
@@ -117,7 +130,12 @@ export class QuoteDesk {
       const message = `It needs ${least} s until it is complete; there are ${left} s.`;
       return { reason: "NoCapacity", message, needed: `${least} s`, offered: `${left} s` };
     }
-    const terms = { policy: { ...policy, minRateWei: rateWei }, offer: registration.offer, feeBps, gasPriceWei };
+    const terms = {
+      policy: { ...policy, minRateWei: rateWei },
+      offer: registration.offer,
+      feeBps,
+      gasPriceWei,
+    };
     const refusal = judgeTerms(task, terms);
     if (refusal !== undefined || conditions.keyEpoch === 0) return refusal;
     const key = await chain.keyAt(owner, conditions.keyEpoch);

@@ -22,7 +22,7 @@ function runnerWith(outcomes: readonly Partial<RunOutcome>[]): Runner {
     name: "told",
     isolation: [],
     start: ({ directory }) => {
-      const outcome = {
+      const outcome: RunOutcome = {
         kind: "completed",
         message: "It completed.",
         secondsWall: 1,
