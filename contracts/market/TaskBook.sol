@@ -60,7 +60,7 @@ abstract contract TaskBook is ITaskBook, Ledger, FeeBook, EIP712 {
     uint256 internal constant _BOUNTY_BPS = 500;
     uint256 internal constant _ABANDON_BPS = 2_500;
     uint256 internal constant _DISPUTE_BPS = 500;
-    uint256 internal constant _CONCEDE_BPS = 1_000;
+    uint256 internal constant _CONCEDE_BPS = 5_000;
     uint256 internal constant _MISSED_HEARTBEATS = 3;
     uint256 internal constant _SIGNATURE_GAS = 150_000;
     uint256 internal constant BPS = 10_000;

@@ -180,7 +180,7 @@ contract DisputesTest is FeaturesTest {
         assertTrue(!can(OWNER, settleCall()), "nor settled");
         if (!inTime) return;
         act(wait % 2 == 0 ? OPERATOR : PROVIDER, concedeCall());
-        uint256 slashed = (uint256(c.collateral) + 9) / 10;
+        uint256 slashed = (uint256(c.collateral) + 1) / 2;
         assertStatus(Status.Resolved, Outcome.Conceded);
         assertEq(market.balanceOf(OWNER), bond + cost + slashed, "owner");
         assertEq(ledgerOf(PROVIDER) + market.balanceOf(TREASURY), 0, "nobody else");

@@ -342,7 +342,7 @@ abstract contract MarketModel is MarketTest {
         uint256 back = g.bond;
         if (verb == Verb.Concede) {
             due = 0;
-            taken = shareUp(collateralOf(g), 1_000);
+            taken = shareUp(collateralOf(g), 5_000);
             balances[owner] += taken;
         } else if (verb == Verb.Resolve) due = BPS;
         else {

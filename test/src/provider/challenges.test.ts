@@ -124,7 +124,7 @@ describe("ProviderNode and deliveries that can be challenged", function () {
     await market.dispute(...task.words, 0, ZeroHash, bondWei, { value: bondWei });
     const event = await stage.event("ended", { task: task.id });
     expect(event["outcome"]).to.equal("Conceded");
-    const slashed = COLLATERAL_WEI / 10n;
+    const slashed = COLLATERAL_WEI / 2n;
     expect(await changed(before)).to.deep.equal({
       owner: task.costWei + slashed + bondWei,
       provider: 0n,
