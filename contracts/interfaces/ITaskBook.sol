@@ -40,7 +40,7 @@ interface ITaskBook {
     event TaskPassedOn(TaskId indexed id, Outcome outcome);
     /// @notice A delivery with a challenge period was paid.
     event TaskSettled(TaskId indexed id);
-    /// @notice Call number `index` of a batch failed with `reason` (its first 256 bytes), and was passed over.
+    /// @notice Call number `index` of a batch failed with `reason`, and was passed over.
     event CallSkipped(uint256 index, bytes reason);
     /// @notice The model's share of a payment went to the balance of `revenue` [wei].
     event RoyaltyPaid(uint256 indexed model, address indexed revenue, uint256 amount);

@@ -143,7 +143,7 @@ abstract contract Disputes is IDisputes, TaskBook {
         uint256 paid = terms.charge(_priceOf(id, state, terms), state.outcome(), secondsUsed);
         paid = (paid * case_.due) / BPS;
         if (paid == 0) _credit(_payerOf(id, state, terms), terms.maximumCost());
-        else _settle(id, state, terms, case_.provider, paid, secondsUsed, terms.maximumCost());
+        else _settle(id, state, terms, case_.provider, paid, secondsUsed, 1, terms.maximumCost());
         emit TaskClosed(id, case_.outcome);
         emit TaskResolved(id, case_.due, case_.slashed, case_.bondBack);
         // Interaction: the registry sends what is slashed; the guard holds meanwhile.

@@ -176,7 +176,7 @@ abstract contract Leases is ILeases, TaskBook {
         // Effect: with no heartbeat left, nothing meters it again.
         meter.heartbeat = 0;
         _tasks[id] = state.to(status, outcome);
-        _settleLease(id, state, terms, meter);
+        _settleLease(id, state, terms, meter, status == Status.Failed ? 0 : 1);
         if (slashed != bounty) _credit(terms.owner, slashed - bounty);
         if (bounty != 0) _credit(msg.sender, bounty);
         emit LeaseEnded(id, outcome, meter.upSeconds);
@@ -184,14 +184,20 @@ abstract contract Leases is ILeases, TaskBook {
         _release(state, terms, meter.provider, slashed, counted);
     }
 
-    /// @dev Pays what is metered and not drawn, and gives the rest of the escrow back.
-    function _settleLease(TaskId id, TaskState state, Terms calldata terms, Meter storage meter) private {
+    /// @dev Pays what is metered and not drawn, counts `completed` leases, and gives the rest of the escrow back.
+    function _settleLease(
+        TaskId id,
+        TaskState state,
+        Terms calldata terms,
+        Meter storage meter,
+        uint256 completed
+    ) private {
         uint256 price = _priceOf(id, state, terms);
         uint256 drawn = meter.drawnSeconds;
         uint256 due = meter.upSeconds - drawn;
         meter.drawnSeconds = meter.upSeconds;
         uint256 escrow = terms.maximumCost() + price * meter.extraSeconds - price * drawn;
-        _settle(id, state, terms, meter.provider, price * due, due, escrow);
+        _settle(id, state, terms, meter.provider, price * due, due, completed, escrow);
     }
 
     // ---- Checks ----

@@ -222,9 +222,10 @@ abstract contract TaskBook is ITaskBook, Ledger, FeeBook, EIP712 {
         address provider,
         uint256 paid,
         uint256 secondsSold,
+        uint256 tasksSold,
         uint256 escrow
     ) internal {
-        _pay(state, terms.conditions, provider, paid, secondsSold, 1);
+        _pay(state, terms.conditions, provider, paid, secondsSold, tasksSold);
         uint256 unused;
         unchecked {
             // No more is paid than was escrowed: seconds and price are bounded by the terms.

@@ -170,7 +170,7 @@ contract TaskMarket is ITasks, TaskBook, Escrow, ProtocolFee {
         if (settled) {
             _tasks[id] = state.to(Status.Settled, outcome);
             uint256 paid = terms.charge(_priceOf(id, state, terms), outcome, secondsUsed);
-            _settle(id, state, terms, provider, paid, secondsUsed, terms.maximumCost());
+            _settle(id, state, terms, provider, paid, secondsUsed, 1, terms.maximumCost());
         } else {
             _tasks[id] = state.to(Status.Delivered, outcome).withDigest(
                 Delivered(delivery.report, delivery.resultHash, delivery.evidenceHash).digest()
@@ -215,7 +215,7 @@ contract TaskMarket is ITasks, TaskBook, Escrow, ProtocolFee {
         _tasks[id] = state.to(Status.Settled, state.outcome());
         uint256 secondsUsed = delivered.report.secondsUsed();
         uint256 paid = terms.charge(_priceOf(id, state, terms), state.outcome(), secondsUsed);
-        _settle(id, state, terms, provider, paid, secondsUsed, terms.maximumCost());
+        _settle(id, state, terms, provider, paid, secondsUsed, 1, terms.maximumCost());
         emit TaskSettled(id);
         // Interaction: the registry, which calls nobody.
         _release(state, terms, provider, 0, IProviderRegistry.Record.None);
