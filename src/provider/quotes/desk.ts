@@ -58,7 +58,7 @@ export class QuoteDesk {
 
   /** A signed quote for this task, or a signed reason why there is none. Error: `chain.unavailable`. */
   async answer(task: Task): Promise<QuoteAnswer> {
-    const { chain, places, policy, signer, now, free } = this.#parts;
+    const { chain, places, policy, signer, now } = this.#parts;
     const { chainId, contracts } = chain.deployment;
     const domain = { chainId: BigInt(chainId), market: contracts.TaskMarket };
     const conditions = await this.#read();
@@ -66,18 +66,18 @@ export class QuoteDesk {
     const refusal =
       "rateWei" in price ? await this.#judge(task, { ...conditions, rateWei: price.rateWei }) : price;
     const priced = "rateWei" in price ? { price } : {};
-    const nowSeconds = now();
+    const [nowSeconds, free] = [now(), this.#parts.free()];
     if (refusal === undefined) {
       const { startBySeconds } = task.terms.conditions;
       const untilSeconds = Math.min(nowSeconds + policy.quotes.validSeconds, startBySeconds);
-      const nonce = await places.promise(task.id, { free: free(), nowSeconds, untilSeconds });
+      const nonce = await places.promise(task.id, { free, nowSeconds, untilSeconds });
       if (nonce !== undefined) {
         const promise = { nonce, expiresAtSeconds: untilSeconds };
         const signature = await signQuote(domain, task.id, promise, signer);
         return { ...priced, quote: { ...promise, signature } };
       }
     }
-    const decline: QuoteDecline = { ...(refusal ?? noPlace(free())), declinedAtSeconds: nowSeconds };
+    const decline: QuoteDecline = { ...(refusal ?? noPlace(free)), declinedAtSeconds: nowSeconds };
     return { ...priced, decline, signature: await signDecline(domain, task.id, decline, signer) };
   }
 
