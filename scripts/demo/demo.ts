@@ -149,7 +149,7 @@ async function demo({
     // The one provider of this chain is new: elsewhere one would want paid work or a stake, or name somebody known.
     const request = { source: { files }, application: "ocr", durationSeconds: 300, anyProvider: true };
     const found = await client.prepare(request, { signal });
-    screen.say(`${found.provider.account}: ${found.provider.reason}`);
+    screen.say(`${found.provider?.account}: ${found.provider?.reason}`);
     return found;
   });
 

@@ -386,7 +386,7 @@ function quoteTermsOf(
   if (url === undefined) {
     throw new NeuraError(
       "quote.unavailable",
-      `${provider?.account ?? "Nobody"} gives no quotes: ${provider?.claims.reason ?? "the task is open"}.`,
+      `${provider?.account ?? "Nobody"} gives no quotes: ${(provider?.claims.reason ?? "the task is open").replace(/\.+$/, "")}.`,
       { next: "Order without one: the provider accepts on the chain." },
     );
   }

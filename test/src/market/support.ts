@@ -35,6 +35,7 @@ import { encodeReport, encodeTerms, workHash } from "../../../src/market/terms.t
 import { startGateway } from "../../../src/storage/gateway/gateway.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
+import type { ITaskMarket } from "../../../types/index.ts";
 import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { type Cleanup, collect, testKey } from "../storage/support.ts";
 
@@ -59,6 +60,8 @@ export type Account = Signer & { address: string };
 export interface World {
   connection: Connection;
   deployment: Deployment;
+  /** As its admin. */
+  market: ITaskMarket;
   storage: Storage;
   gatewayUrl: string;
   home: string;
@@ -66,7 +69,7 @@ export interface World {
   ownerKey: StoredKey;
   others: Account[];
   client: MarketClient;
-  clientOf(runner: Signer, options?: { home?: string }): MarketClient;
+  clientOf(runner: Signer, options?: { home?: string; allowLoopback?: boolean }): MarketClient;
   publish(account: Account): Promise<StoredKey>;
   register(
     account: Account,
@@ -125,7 +128,7 @@ export async function createWorld(
   cleanup.add(() => gateway.close());
   const storage = openArweave({ gateways: [gateway.url], key: await testKey(), pauseSeconds: 0.05 });
   const clientOf: World["clientOf"] = (runner, options = {}) =>
-    new MarketClient({ runner, deployment, storage: () => storage, home: options.home ?? home });
+    new MarketClient({ runner, deployment, storage: () => storage, home, ...options });
 
   const publish: World["publish"] = async (account) => {
     const key = generateKeyPair();
@@ -149,6 +152,7 @@ export async function createWorld(
   return {
     connection,
     deployment,
+    market,
     storage,
     gatewayUrl: gateway.url,
     home,
