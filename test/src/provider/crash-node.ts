@@ -1,6 +1,6 @@
 /**
- * A provider's node as a process of its own that kills itself at the step that NEURA_CRASH_AT names. Everything else
- * is as in `provider run --json`: events go to stderr, SIGTERM stops it.
+ * A provider's node as a process of its own that kills itself at the step that NEURA_CRASH_AT names: `ran`, `sent`, or
+ * `sent accept`. Everything else is as in `provider run --json`: events go to stderr, SIGTERM stops it.
  */
 import { JsonRpcProvider, Wallet } from "ethers";
 
@@ -32,8 +32,9 @@ await serveProvider({
     Promise.resolve(openStorage(reference, { arweave: { gateways, key, pauseSeconds: 0.05 } })),
   pollMs: 50,
   onEvent: writeEvents((line) => process.stderr.write(line), { json: true, level: "debug" }),
-  onStep: (step) => {
-    if (step === NEURA_CRASH_AT) process.kill(process.pid, "SIGKILL");
+  onStep: (step, subject) => {
+    const [verb] = subject.split(":");
+    if ([step, `${step} ${verb}`].includes(NEURA_CRASH_AT ?? "")) process.kill(process.pid, "SIGKILL");
   },
   signal: stop.signal,
 });

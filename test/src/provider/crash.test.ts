@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { HDNodeWallet } from "ethers";
@@ -7,11 +7,17 @@ import { keyDirectory, listKeys } from "../../../src/keystore.ts";
 import { nodeDirectory } from "../../../src/provider/node.ts";
 import { Slots } from "../../../src/provider/slots.ts";
 import { Cleanup } from "../storage/support.ts";
+import { freePort } from "../../../scripts/demo/processes.ts";
+import { connectLease } from "../../../src/market/lease.ts";
 import { filesBelow } from "./files.ts";
 import { ProcessStage } from "./processes.ts";
+import { processesIn, until } from "./runner/support.ts";
 
 /** So many scenarios at a time: they wait more than they work. */
 const AT_ONCE = 4;
+const STAKE_WEI = 10n ** 16n;
+/** Somebody who is asked only where it comes to a dispute. */
+const ARBITER = `0x${"44".repeat(20)}`;
 
 describe("A provider's node that is killed", function () {
   this.timeout(180_000);
@@ -26,7 +32,11 @@ describe("A provider's node that is killed", function () {
   after(() => cleanup.run());
 
   /** A test whose work begins with the first one's, beside the others. */
-  function scenario(name: string, work: (stage: ProcessStage, wallet: HDNodeWallet) => Promise<void>): void {
+  function scenario(
+    name: string,
+    work: (stage: ProcessStage, wallet: HDNodeWallet) => Promise<void>,
+    { stakeWei = 0n }: { stakeWei?: bigint } = {},
+  ): void {
     let outcome: Promise<void>;
     before(() => {
       const account = accounts++;
@@ -34,7 +44,10 @@ describe("A provider's node that is killed", function () {
         const leave = await places.acquire(account, new AbortController().signal);
         try {
           const ready = await stage;
-          await work(ready, await ready.register(account));
+          const wallet = await (stakeWei === 0n
+            ? ready.register(account)
+            : ready.registerWithStake(account, stakeWei));
+          await work(ready, wallet);
         } finally {
           leave();
         }
@@ -91,10 +104,7 @@ describe("A provider's node that is killed", function () {
       `N11_accepts exactly once when it was killed with the acceptance "${step}"`,
       async (on, wallet) => {
         const nonce = (await on.provider.getTransactionCount(wallet.address)) + 2;
-        const directory = nodeDirectory(on.home, wallet.address);
-        await mkdir(directory, { recursive: true });
-        const policy = { schema: "neura/provider-policy/1", accept: { always: true } };
-        await writeFile(join(directory, "policy.json"), JSON.stringify(policy));
+        await on.setPolicy(wallet, { accept: { always: true } });
         const doomed = on.startNode(wallet, { crashAt: step });
         const id = await on.submit(wallet.address);
         expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
@@ -105,6 +115,67 @@ describe("A provider's node that is killed", function () {
         await expectDelivered(on, { id, wallet, nonce });
       },
     );
+  }
+
+  scenario(
+    "N11_takes an open task exactly once when it was killed with the acceptance signed",
+    async (on, wallet) => {
+      const nonce = (await on.provider.getTransactionCount(wallet.address)) + 2;
+      await on.setPolicy(wallet, { open: true });
+      const doomed = on.startNode(wallet, { crashAt: "signed accept" });
+      const id = await on.submit(undefined, {
+        open: { shortlist: [wallet.address] },
+        price: { amountWei: 10n ** 15n, metered: true, maximumWei: 2n * 10n ** 15n },
+        collateralWei: STAKE_WEI,
+      });
+      expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
+
+      const node = on.startNode(wallet);
+      await node.event("delivered");
+      await node.stop();
+      await expectDelivered(on, { id, wallet, nonce });
+    },
+    { stakeWei: STAKE_WEI },
+  );
+
+  for (const step of ["delivered", "sent settle"]) {
+    scenario(`N11_settles exactly once when it was killed at "${step}"`, async (on, wallet) => {
+      const nonce = (await on.provider.getTransactionCount(wallet.address)) + 2;
+      const doomed = on.startNode(wallet, { crashAt: step });
+      const challenge = { periodSeconds: 1, arbiter: ARBITER };
+      const id = await on.submit(wallet.address, { challenge });
+      expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
+
+      const node = on.startNode(wallet);
+      expect(await node.event("settled")).to.include({ task: id, outcome: "Completed" });
+      await node.stop();
+      await expectDelivered(on, { id, wallet, nonce });
+    });
+  }
+
+  for (const step of ["sent ready", "up"]) {
+    scenario(`N10_N11_keeps a lease up when it was killed at "${step}"`, async (on, wallet) => {
+      await on.setPolicy(wallet, { leases: { listen: `127.0.0.1:${await freePort()}` } });
+      const doomed = on.startNode(wallet, { crashAt: step });
+      const id = await on.submit(wallet.address, {
+        source: { files: [] },
+        lease: { heartbeatSeconds: 60, idleStopSeconds: 0 },
+      });
+      expect(await doomed.ended).to.deep.equal({ code: null, signal: "SIGKILL" });
+
+      const node = on.startNode(wallet);
+      await node.event("adopted");
+      const lease = connectLease(await on.client.ticket(id));
+      await until(async () => (await lease.probe()).isUp);
+      expect(await (await lease.request("/", { body: "hello" })).text()).to.equal("hello");
+      lease.close();
+      const { market } = on;
+      expect(await market.queryFilter(market.filters.LeaseReady(id))).to.have.length(1);
+      await on.close(id);
+      expect(await node.event("settled")).to.include({ task: id, outcome: "OwnerClosed" });
+      await node.stop();
+      expect(processesIn(on.taskFolder(wallet, id))).to.deep.equal([]);
+    });
   }
 
   scenario("N10_goes on with work that runs, instead of starting it again", async (on, wallet) => {

@@ -14,7 +14,7 @@ import type { LeasePolicy } from "../../../src/provider/policy.ts";
 import { openProcessRunner } from "../../../src/provider/runner/process-runner.ts";
 import { RATE_WEI, STAKE_WEI } from "../market/support.ts";
 import { Cleanup } from "../storage/support.ts";
-import { killApplication, processesIn } from "./runner/support.ts";
+import { killApplication, processesIn, until } from "./runner/support.ts";
 import { type Balances, gasOf, payloadArchive, Stage, textIn } from "./support.ts";
 
 const BEAT_SECONDS = 10;
@@ -88,13 +88,6 @@ describe("ProviderNode and leases", function () {
     }
   }
 
-  async function until(condition: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + 20_000; !(await condition()); await sleep(20)) {
-      if (Date.now() > end)
-        throw new Error(`not in time: ${JSON.stringify(stage.events.map(({ event }) => event))}`);
-    }
-  }
-
   /** What the lease answers to its owner, by the ticket on the chain. */
   async function ask({ id }: Lease, body: string): Promise<string> {
     const market = stage.market();
@@ -112,11 +105,10 @@ describe("ProviderNode and leases", function () {
   async function expectPaid(lease: Lease, before: Balances, upSeconds: bigint, slashed = 0n): Promise<void> {
     const paid = RATE_WEI * upSeconds;
     const fee = (paid * 250n) / 10_000n;
-    const { gas, ...after } = await stage.balances();
-    expect(gas < before.gas).to.be.true;
-    const { gas: _, ...rest } = before;
+    const after = await stage.balances();
+    expect(after.gas < before.gas).to.be.true;
     expect(after).to.deep.equal({
-      ...rest,
+      gas: after.gas,
       owner: before.owner + lease.costWei - paid + slashed,
       provider: before.provider + paid - fee,
       fees: before.fees + fee,
@@ -186,9 +178,7 @@ describe("ProviderNode and leases", function () {
     const { upSeconds } = await stage.market().leaseOf(lease.id);
     await killApplication(runFolder(lease));
     await until(() =>
-      Promise.resolve(
-        stage.events.some(({ event }) => event === "service-restarted" || event === "service-down"),
-      ),
+      stage.events.some(({ event }) => event === "service-restarted" || event === "service-down"),
     );
     await until(async () => (await ask(lease, "back?").catch(() => "")) === "back?");
     await stage.passSeconds(8);
@@ -238,7 +228,7 @@ describe("ProviderNode and leases", function () {
     expect(processesIn(runFolder(lease))).not.to.deep.equal([]);
     await start();
     await until(async () => Number((await owner.taskOf(lease.id)).status) === Status.Settled);
-    await until(() => Promise.resolve(processesIn(stage.directory).length === 0));
+    await until(() => processesIn(stage.directory).length === 0);
   });
 
   it("drains with its notice: beats until the end, pays for leaving, and is paid for the rest", async () => {

@@ -1,8 +1,9 @@
 import type { ChildProcess } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HDNodeWallet, hexlify, JsonRpcProvider, Network, ZeroAddress } from "ethers";
+import { HDNodeWallet, hexlify, JsonRpcProvider, Network, toQuantity, ZeroAddress } from "ethers";
 
 import { Processes } from "../../../scripts/demo/processes.ts";
 import { startChain } from "../../../scripts/demo/stage.ts";
@@ -12,7 +13,9 @@ import { loadArweaveKey } from "../../../src/keys/arweave.ts";
 import { publishKey } from "../../../src/keys/publish.ts";
 import { saveKey } from "../../../src/keystore.ts";
 import { MarketClient } from "../../../src/market/client.ts";
+import type { TaskRequest } from "../../../src/market/prepare.ts";
 import { moduleUrl, spawnModule } from "../../../src/process.ts";
+import { nodeDirectory } from "../../../src/provider/node.ts";
 import { registerProvider } from "../../../src/provider/registration.ts";
 import { Slots } from "../../../src/provider/slots.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
@@ -24,6 +27,7 @@ import {
   ProviderRegistry__factory,
   ProviderRewards__factory,
 } from "../../../types/index.ts";
+import type { ITaskMarket } from "../../../types/interfaces/ITaskMarket.ts";
 import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { fileIn, MACHINE } from "../market/support.ts";
 import type { Cleanup } from "../storage/support.ts";
@@ -92,32 +96,86 @@ export class ProcessStage {
     return new ProcessStage({ deployment, client, provider, home, environment, cleanup });
   }
 
-  /** Registers the account with this number as a provider. */
+  /** Registers the account with this number as a provider that takes no open tasks but its own. */
   async register(index: number): Promise<HDNodeWallet> {
     const wallet = walletAt(index, this.provider);
+    // The chain has money for its first accounts only.
+    await this.provider.send("hardhat_setBalance", [wallet.address, toQuantity(10n ** 21n)]);
     const place = { deployment: this.deployment, signer: wallet };
     const offer = { shape: MACHINE, rateWei: RATE_WEI, slots: 1, metadata: "" };
     await registerProvider(place, { operator: wallet.address, payout: wallet.address, offer });
     const key = generateKeyPair();
     await saveKey(this.home, wallet.address, key);
     await publishKey(this.deployment, { ...place, key });
+    // One node would otherwise look at what another's test is about.
+    await this.setPolicy(wallet, {});
     return wallet;
   }
 
+  /** Registers as {@link register}, and puts something at stake. */
+  async registerWithStake(index: number, stakeWei: bigint): Promise<HDNodeWallet> {
+    const wallet = await this.register(index);
+    const { ProviderRegistry } = this.deployment.contracts;
+    const registry = ProviderRegistry__factory.connect(ProviderRegistry, wallet);
+    await (await registry.stake(stakeWei, { value: stakeWei })).wait();
+    return wallet;
+  }
+
+  /** Writes the policy of the wallet's node. */
+  async setPolicy({ address }: { address: string }, policy: Record<string, unknown>): Promise<void> {
+    const directory = nodeDirectory(this.home, address);
+    await mkdir(directory, { recursive: true });
+    const file = { schema: "neura/provider-policy/1", open: false, coverGas: false, ...policy };
+    await writeFile(join(directory, "policy.json"), JSON.stringify(file));
+  }
+
+  /** The folder in which the node keeps a task. */
+  taskFolder({ address }: { address: string }, id: string): string {
+    return join(nodeDirectory(this.home, address), "tasks", id);
+  }
+
+  get ownerAddress(): string {
+    return walletAt(1, this.provider).address;
+  }
+
+  /** Moves the chain's time on and makes a block. */
+  async passSeconds(seconds: number): Promise<void> {
+    await this.provider.send("evm_increaseTime", [seconds]);
+    await this.provider.send("evm_mine", []);
+  }
+
+  /** The market, for whoever sends nothing. */
+  get market(): ITaskMarket {
+    return ITaskMarket__factory.connect(this.deployment.contracts.TaskMarket, this.provider);
+  }
+
   /** Submits a task; one after the other, since they all come from one owner. */
-  async submit(provider: string, change: Record<string, unknown> = {}): Promise<string> {
+  async submit(provider: string | undefined, change: Partial<TaskRequest> = {}): Promise<string> {
+    return await this.#asOwner(async () => {
+      const path = await fileIn(this.#cleanup.directory(), "note.txt", "hand this back");
+      const task = {
+        source: { files: [path] },
+        application: "noop",
+        durationSeconds: 60,
+        provider,
+        ...change,
+      };
+      return (await this.client.submit(task)).id;
+    });
+  }
+
+  /** Closes a lease as its owner. */
+  async close(id: string): Promise<void> {
+    await this.#asOwner(() => this.client.close(id, "close"));
+  }
+
+  async #asOwner<T>(work: () => Promise<T>): Promise<T> {
     const leave = await this.#owner.acquire(0, new AbortController().signal);
     try {
-      return await this.#submit(provider, change);
+      return await work();
     } finally {
       leave();
     }
-  }
-
-  async #submit(provider: string, change: Record<string, unknown>): Promise<string> {
-    const path = await fileIn(this.#cleanup.directory(), "note.txt", "hand this back");
-    const task = { source: { files: [path] }, application: "noop", durationSeconds: 60, provider, ...change };
-    return (await this.client.submit(task)).id;
   }
 
   /** Starts a node for the wallet. */
@@ -139,9 +197,8 @@ export class ProcessStage {
 
   /** How often the task was delivered. */
   readonly deliveriesOf = async (taskId: string): Promise<number> => {
-    const { TaskMarket: market } = this.deployment.contracts;
-    const contract = ITaskMarket__factory.connect(market, this.provider);
-    return (await contract.queryFilter(contract.filters.TaskDelivered(taskId))).length;
+    const { market } = this;
+    return (await market.queryFilter(market.filters.TaskDelivered(taskId))).length;
   };
 }
 
