@@ -41,9 +41,18 @@ export {
 } from "./market/alarms/notifier.ts";
 export type { Sink } from "./market/alarms/sink.ts";
 export { verifyWebhook } from "./market/alarms/webhook.ts";
+export type { BatchedCall, BatchedResult, BatchResult } from "./market/batch.ts";
 export { MarketClient } from "./market/client.ts";
 export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
 export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
+export {
+  type ArbiterTerms,
+  createArbiter,
+  type DisputeOptions,
+  type DisputePlan,
+  readArbiter,
+  withdrawArbiter,
+} from "./market/dispute.ts";
 export { decodeTaskEvent, TASK_TOPICS, type TaskEvent } from "./market/events.ts";
 export {
   connectLease,
@@ -53,6 +62,7 @@ export {
   monitorLease,
   type Probe,
 } from "./market/lease.ts";
+export type { LeaseReport, LeaseWatchOptions } from "./market/leasing.ts";
 export {
   defaultLimits,
   type Limits,
@@ -63,6 +73,14 @@ export {
   SpendingLedger,
   type Usage,
 } from "./market/limits.ts";
+export {
+  orderText,
+  parseOrder,
+  readOrder,
+  type SentOrder,
+  type SignedOrder,
+  writeOrder,
+} from "./market/order.ts";
 export {
   Fault,
   faultName,
@@ -75,6 +93,8 @@ export {
   statusName,
   statusOf,
 } from "./market/outcome.ts";
+export { type MeasuredSpeed, measuredSpeed } from "./market/measurements.ts";
+export { type Claims, fetchMetadata, readClaims } from "./market/metadata.ts";
 export { prepareTask, type PreparedTask, type TaskRequest } from "./market/prepare.ts";
 export {
   checkProvider,
@@ -83,6 +103,8 @@ export {
   type ProviderReport,
   type Requirement,
 } from "./market/providers.ts";
+export { type Quote, type QuoteOptions, type ReceivedQuote, requestQuote } from "./market/quotes.ts";
+export { rankProviders, type RankOptions } from "./market/ranking.ts";
 export { fits, GPU_CLASSES, NO_RESOURCES, type Resources } from "./market/resources.ts";
 export { fetchResult, type ResultOptions, type TaskResult } from "./market/result.ts";
 export {
@@ -103,7 +125,7 @@ export {
   type WatchOptions,
   watchTask,
 } from "./market/status.ts";
-export { type SubmitOptions, type SubmittedTask, submitTask } from "./market/submit.ts";
+export { type SignedTask, type SubmitOptions, type SubmittedTask, submitTask } from "./market/submit.ts";
 export {
   decodeSubmitted,
   decodeTerms,
@@ -117,6 +139,7 @@ export {
 } from "./market/terms.ts";
 export { type AccessTicket, openTicket } from "./market/ticket.ts";
 export type { Uptime } from "./market/uptime.ts";
+export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
 export { Secret } from "./secret.ts";
 export { openStorage, type StorageConfig, storageConfigFrom } from "./storage/open.ts";
 export type { Storage, Stored } from "./storage/storage.ts";
