@@ -44,6 +44,7 @@ export { verifyWebhook } from "./market/alarms/webhook.ts";
 export type { BatchedCall, BatchedResult, BatchResult } from "./market/batch.ts";
 export { MarketClient } from "./market/client.ts";
 export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
+export { type Compass, readCompass, shapeBucket, type ShapePrice } from "./market/compass.ts";
 export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
 export {
   type ArbiterTerms,

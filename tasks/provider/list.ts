@@ -42,7 +42,7 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
                 [each.eligible ? `${each.rank}.` : "–", each.account],
                 ["", `${formatAmount(each.rateWei, currency)} per second; ${shapeText(each.shape)}`],
                 ["", each.reason],
-                ["", each.claims.reason],
+                ...(each.eligible ? [["", each.claims.reason] as const] : []),
               ]),
             )
             .join("\n"),

@@ -136,7 +136,54 @@ describe("tasks: provider", function () {
     expect((await run(["provider", "stake", "1ANKR", "--keep"])).code).to.equal(2);
   });
 
+  it("measures the machine, signs what it says of it, stores that, and owners see it", async () => {
+    const measured = await run(["provider", "benchmark", "--runs", "1", "--pages", "1", "--json"]);
+    expect(measured.code, measured.stderr).to.equal(0);
+    const { benchmark } = measured.json as { benchmark: { unitsPerSecond: number } };
+    expect(benchmark.unitsPerSecond).to.be.greaterThan(0);
+    const out = join(cleanup.directory(), "metadata.json");
+    const signed = await run(["provider", "metadata", "--out", out, "--store", "--json"]);
+    expect(signed.code, signed.stderr).to.equal(0);
+    const { uri } = signed.json as { uri: string };
+    const document = JSON.parse(await readFile(out, "utf8")) as Record<string, unknown>;
+    expect(document).to.deep.include({
+      schema: "neura/provider/1",
+      account: SECOND,
+      benchmarks: [benchmark],
+    });
+    expect((await run(["provider", "update", "--metadata", uri])).code).to.equal(0);
+
+    const needs = `cpuArchitecture=${process.arch},region=eu`;
+    const list = await run([
+      "provider",
+      "list",
+      "--application",
+      "ocr",
+      "--needs",
+      needs,
+      "--duration",
+      "60",
+      "--json",
+    ]);
+    const [first] = list.json["providers"] as {
+      reason: string;
+      requirements: { name: string; met: unknown }[];
+    }[];
+    const met = Object.fromEntries(first?.requirements.map((each) => [each.name, each.met]) ?? []);
+    expect(met).to.include({
+      application: true,
+      cpuArchitecture: true,
+      region: "unknown",
+      "free place now": true,
+    });
+    expect(first?.reason).to.match(/claims [\d.]+ s for each unit/);
+    const check = await run(["task", "check", "--provider", SECOND, "--needs", "cpuArchitecture=pdp11"]);
+    expect(check.code).to.equal(1);
+    expect(check.stdout).to.match(/✘ cpuArchitecture +needs pdp11, offers/);
+  });
+
   it("tells wrong use from failure", async () => {
+    expect((await run(["provider", "benchmark", "--runs", "0"])).code).to.equal(2);
     expect((await run(["provider", "list", "--shape", "ram=much"])).code).to.equal(2);
     expect((await run(["provider", "update", "--status", "asleep"])).code).to.equal(2);
     expect((await run(["provider", "run", "--log-level", "loud"])).code).to.equal(2);
