@@ -300,9 +300,11 @@ export class Pipeline {
   }
 
   /** The owner's key, if the terms name one; throws when the task does not suit. */
-  async #judge({ task }: Entry, { state, standing }: Sight): Promise<string | undefined> {
+  async #judge(entry: Entry, { state, standing }: Sight): Promise<string | undefined> {
     const { chain, account } = this.#bench.parts;
+    const { task } = entry;
     const { owner, conditions, price, collateralWei } = task.terms;
+    if (standing.role !== "named" && !standing.isTaken) this.#requireTime(entry);
     const { offer } = await chain.registrationOf(account);
     // What was accepted is agreed on: by a quote perhaps, at the price of that moment.
     const agreed = standing.isTaken ? { minRateWei: 0n, coverGas: false } : {};
@@ -321,6 +323,17 @@ export class Pipeline {
     if (key && !key.isRevoked) return key.publicKey;
     const message = `The owner's key ${conditions.keyEpoch} is ${key ? "revoked" : "not published"}.`;
     throw new Refused({ reason: "KeyRevoked", message });
+  }
+
+  /** Whoever takes what it need not take has to be able to end it in time: its collateral is at stake. */
+  #requireTime({ task }: Entry): void {
+    const { startBySeconds, completeBySeconds, durationSeconds } = task.terms.conditions;
+    const { marginSeconds } = this.#bench.parts.policy;
+    const spanSeconds = completeBySeconds - startBySeconds;
+    const needed = (isLease(task.terms) ? 0 : durationSeconds) + marginSeconds;
+    if (spanSeconds >= needed) return;
+    const message = `It needs ${needed} s from its acceptance on; there are ${spanSeconds} s.`;
+    throw new Refused({ reason: "NoCapacity", message });
   }
 
   // ---- Assigned: until the owner has published the key ----

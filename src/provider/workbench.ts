@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Sender } from "../chain/sender.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { decodeTaskEvent } from "../market/events.ts";
-import { Outcome, type OutcomeName, outcomeName, Status } from "../market/outcome.ts";
+import { Fault, faultOf, Outcome, type OutcomeName, outcomeName, Status } from "../market/outcome.ts";
 import { chargeWei, isLease } from "../market/terms.ts";
 import type { ChainView, Delivered, TaskState, Windows } from "./chain-view.ts";
 import type { ChainClock } from "./clock.ts";
@@ -200,7 +200,7 @@ export class Workbench {
       await this.finish(entry, "ended", { outcome }, { outcome });
       return;
     }
-    this.parts.onHealth(true);
+    this.parts.onHealth(faultOf(state.outcome) !== Fault.Provider);
     const facts = { outcome, earnedWei: earned.earnedWei.toString() };
     const event = entry.step === "delivered" || isLease(entry.task.terms) ? "settled" : "delivered";
     await this.finish(entry, event, facts, { outcome, ...earned });

@@ -4,7 +4,7 @@ import { hexlify, randomBytes, ZeroAddress } from "ethers";
 
 import { encodeHeader, generateKeyPair, readHeader, rewrap } from "../../../src/envelope/index.ts";
 import { Status } from "../../../src/market/outcome.ts";
-import { encodeTerms, encodeWork, workHash } from "../../../src/market/terms.ts";
+import { type Conditions, encodeTerms, encodeWork, workHash } from "../../../src/market/terms.ts";
 import { RATE_WEI, STAKE_WEI } from "../market/support.ts";
 import { Cleanup } from "../storage/support.ts";
 import { gasOf, payloadArchive, Stage } from "./support.ts";
@@ -27,7 +27,14 @@ describe("ProviderNode and open tasks", function () {
     to = 2n * RATE_WEI,
     sealed = false,
     recipients,
-  }: { from?: bigint; to?: bigint; sealed?: boolean; recipients?: Uint8Array[] } = {}) {
+    conditions = {},
+  }: {
+    from?: bigint;
+    to?: bigint;
+    sealed?: boolean;
+    recipients?: Uint8Array[];
+    conditions?: Partial<Conditions>;
+  } = {}) {
     const salt = hexlify(randomBytes(32));
     const readers = recipients ?? [sealed ? stage.world.ownerKey.publicKey : stage.providerKey.publicKey];
     const { bytes } = await stage.envelope(await payloadArchive(), { salt, recipients: readers });
@@ -38,7 +45,7 @@ describe("ProviderNode and open tasks", function () {
         provider: ZeroAddress,
         price: { amountWei: from, metered: true, maximumWei: to },
         collateralWei: COLLATERAL_WEI,
-        ...(sealed ? { conditions: { isSealed: true } } : {}),
+        conditions: { ...(sealed ? { isSealed: true } : {}), ...conditions },
       },
     });
     return { ...task, bytes };
@@ -108,6 +115,11 @@ describe("ProviderNode and open tasks", function () {
     await stage.event("fetched", { task: lost.id });
     await stage.market(rival).acceptOpen(encodeTerms(lost.terms), encodeWork(lost.work), rival.address);
     await stage.event("passed", { task: lost.id });
+
+    // One that leaves no time to deliver.
+    const now = await stage.now();
+    const conditions = { startBySeconds: now + 600, completeBySeconds: now + 660 };
+    await stage.event("passed", { task: (await submitOpen({ conditions })).id });
 
     expect(node.journal.list()).to.deep.equal([]);
     expect(await stage.nonce()).to.equal(nonce);
