@@ -4,7 +4,13 @@ import { expect } from "chai";
 import { network } from "hardhat";
 
 import { parseDeployment } from "../../src/deployment.ts";
-import { MockERC20__factory, ProviderRegistry__factory, TaskMarket__factory } from "../../types/index.ts";
+import {
+  ITaskMarket__factory,
+  MockERC20__factory,
+  ProviderRegistry__factory,
+  ProviderRewards__factory,
+  TaskMarket__factory,
+} from "../../types/index.ts";
 import { Cleanup } from "../src/storage/support.ts";
 import { commands, FIRST, SECOND, startChain } from "./command.ts";
 
@@ -33,7 +39,8 @@ describe("tasks: deploy", function () {
     const deployment = parseDeployment(await readFile(record, "utf8"));
     expect(first.json["contracts"]).to.deep.equal(deployment.contracts);
     const { ethers } = await connect();
-    const market = TaskMarket__factory.connect(deployment.contracts.TaskMarket, ethers.provider);
+    const market = ITaskMarket__factory.connect(deployment.contracts.TaskMarket, ethers.provider);
+    const rewards = ProviderRewards__factory.connect(deployment.contracts.ProviderRewards, ethers.provider);
     const registry = ProviderRegistry__factory.connect(
       deployment.contracts.ProviderRegistry,
       ethers.provider,
@@ -42,7 +49,13 @@ describe("tasks: deploy", function () {
     expect(await market.treasury()).to.equal(FIRST);
     expect(await market.feeBps()).to.equal(250n);
     expect(await market.declineWindow()).to.equal(600n);
+    expect(await market.keyWindow()).to.equal(1_800n);
+    expect(await market.takeOverWindow()).to.equal(3_600n);
+    expect(await market.concessionWindow()).to.equal(43_200n);
     expect(await market.registry()).to.equal(deployment.contracts.ProviderRegistry);
+    expect(await market.models()).to.equal(deployment.contracts.ModelRegistry);
+    expect(await rewards.market()).to.equal(deployment.contracts.TaskMarket);
+    expect(await rewards.capBps()).to.equal(5_000n);
     expect(await registry.unbondingPeriod()).to.equal(45n * 86_400n);
     expect(await registry.marketEffectiveAt(market)).to.not.equal(0n);
 

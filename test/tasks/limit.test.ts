@@ -61,7 +61,13 @@ async function pretendDeployment(url: string): Promise<Deployment> {
     schema: "neura/deployment/1",
     chainId: 31337,
     block: 0,
-    contracts: { KeyRegistry: FIRST, ProviderRegistry: FIRST, TaskMarket: FIRST },
+    contracts: {
+      KeyRegistry: FIRST,
+      ProviderRegistry: FIRST,
+      ModelRegistry: FIRST,
+      TaskMarket: FIRST,
+      ProviderRewards: FIRST,
+    },
     currency: CURRENCY,
   };
 }

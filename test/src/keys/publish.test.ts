@@ -19,7 +19,13 @@ describe("publishing keys", () => {
       schema: "neura/deployment/1",
       chainId: 31337,
       block: 0,
-      contracts: { KeyRegistry: address, ProviderRegistry: address, TaskMarket: address },
+      contracts: {
+        KeyRegistry: address,
+        ProviderRegistry: address,
+        ModelRegistry: address,
+        TaskMarket: address,
+        ProviderRewards: address,
+      },
       currency: { address, symbol: "ANKR", decimals: 18 },
     };
     return { registry, signer, deployment };

@@ -47,10 +47,10 @@ describe("market: outcomes", () => {
   });
 
   it("reads numbers of the chain, and refuses those that are none", () => {
-    expect(outcomes.outcomeOf(18n)).to.equal(outcomes.Outcome.ProviderAbandoned);
-    expect(() => outcomes.outcomeOf(19n)).to.throw(RangeError);
-    expect(outcomes.statusOf(11n)).to.equal(outcomes.Status.Resolved);
-    expect(() => outcomes.statusOf(12)).to.throw(RangeError);
+    expect(outcomes.outcomeOf(29n)).to.equal(outcomes.Outcome.ArbiterSilent);
+    expect(() => outcomes.outcomeOf(30n)).to.throw(RangeError);
+    expect(outcomes.statusOf(13n)).to.equal(outcomes.Status.Resolved);
+    expect(() => outcomes.statusOf(14)).to.throw(RangeError);
   });
 
   it("holds those statuses final that no transition leaves", () => {

@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { hexlify, toBeHex } from "ethers";
+import { getAddress, hexlify, toBeHex, TypedDataEncoder, ZeroAddress } from "ethers";
 import fc from "fast-check";
 import { network } from "hardhat";
 
 import { isNeuraError } from "../../../src/errors.ts";
-import { Outcome } from "../../../src/market/outcome.ts";
+import { Kind, Outcome } from "../../../src/market/outcome.ts";
 import { NO_RESOURCES } from "../../../src/market/resources.ts";
 import {
   chargeWei,
@@ -15,6 +15,8 @@ import {
   encodeTerms,
   encodeWork,
   maximumCostWei,
+  priceAtWei,
+  quoteTypedData,
   taskId,
   type Terms,
   type Work,
@@ -27,20 +29,58 @@ const address = fc.bigInt({ min: 1n, max: 2n ** 160n - 1n }).map((value) => toBe
 const uint = (bits: number): fc.Arbitrary<number> => fc.integer({ min: 0, max: 2 ** bits - 1 });
 const wei = fc.bigInt({ min: 0n, max: 2n ** 96n - 1n });
 
-const terms: fc.Arbitrary<Terms> = fc.record({
-  owner: address,
-  provider: address,
-  price: fc.record({ amountWei: wei, metered: fc.boolean() }),
-  conditions: fc.record({
-    startBySeconds: fc.maxSafeNat().map((value) => value % 2 ** 40),
-    completeBySeconds: fc.maxSafeNat().map((value) => value % 2 ** 40),
-    durationSeconds: fc.maxSafeNat().map((value) => value % 2 ** 32),
-    keyEpoch: fc.maxSafeNat().map((value) => value % 2 ** 32),
-  }),
-  collateralWei: wei,
-  salt: bytes32,
-});
-const work: fc.Arbitrary<Work> = fc.record({
+const below = (bits: number): fc.Arbitrary<number> => fc.maxSafeNat().map((value) => value % 2 ** bits);
+const positive = (bits: number): fc.Arbitrary<number> => below(bits).map((value) => Math.max(value, 1));
+
+/** What a job and a lease have in common; what is zero in the words is left out when they are read. */
+const termsOf = (kind: "job" | "lease"): fc.Arbitrary<Terms> =>
+  fc.record(
+    {
+      owner: address,
+      provider: fc.oneof(address, fc.constant(ZeroAddress)),
+      price: fc.record(
+        {
+          amountWei: wei,
+          metered: fc.boolean(),
+          maximumWei: wei.map((value) => (value === 0n ? 1n : value)),
+          ...(kind === "lease" ? { heartbeatSeconds: below(24), noticeSeconds: below(24) } : {}),
+        },
+        {
+          requiredKeys: [
+            "amountWei",
+            "metered",
+            ...(kind === "lease" ? (["heartbeatSeconds", "noticeSeconds"] as const) : []),
+          ],
+        },
+      ),
+      conditions: fc.record(
+        {
+          startBySeconds: below(40),
+          completeBySeconds: below(40),
+          durationSeconds: below(32),
+          keyEpoch: below(32),
+          ...(kind === "lease" ? { kind: fc.constant(Kind.Lease) } : {}),
+          challengePeriodSeconds: positive(32),
+          model: positive(48),
+          royaltyBps: positive(16),
+          isSealed: fc.constant(true),
+          stopsIdle: fc.constant(true),
+        },
+        {
+          requiredKeys: [
+            ...(["startBySeconds", "completeBySeconds", "durationSeconds", "keyEpoch"] as const),
+            ...(kind === "lease" ? (["kind"] as const) : []),
+          ],
+        },
+      ),
+      collateralWei: wei,
+      arbiter: address.map((value) => getAddress(value)),
+      salt: bytes32,
+    },
+    { requiredKeys: ["owner", "provider", "price", "conditions", "collateralWei", "salt"] },
+  );
+const terms: fc.Arbitrary<Terms> = fc.oneof(termsOf("job"), termsOf("lease"));
+const plainWork: fc.Arbitrary<Work> = fc.record({
   resources: fc.record({
     gpuCount: uint(16),
     gpuClass: uint(16),
@@ -52,6 +92,11 @@ const work: fc.Arbitrary<Work> = fc.record({
   payloadHash: bytes32,
   payload: fc.string({ minLength: 1, maxLength: 80, unit: "grapheme" }),
 });
+
+const work: fc.Arbitrary<Work> = fc.oneof(
+  plainWork,
+  fc.tuple(plainWork, address).map(([some, backup]) => ({ ...some, backup })),
+);
 
 const EXAMPLE: Terms = {
   owner: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
@@ -80,8 +125,9 @@ describe("market: terms", () => {
     const domain = { chainId, market: await market.getAddress() };
     await fc.assert(
       fc.asyncProperty(terms, work, async (someTerms, someWork) => {
+        const { backup = ZeroAddress } = someWork;
         const hash = workHash(someWork);
-        expect(hash).to.equal(await market.hashWork(encodeWork(someWork)));
+        expect(hash).to.equal(await market.hashWork(encodeWork(someWork), backup));
         expect(taskId(domain, someTerms, someWork)).to.equal(await market.idOf(encodeTerms(someTerms), hash));
         expect(maximumCostWei(someTerms)).to.equal(await market.costOf(encodeTerms(someTerms)));
       }),
@@ -89,9 +135,56 @@ describe("market: terms", () => {
     );
   });
 
+  it("has the contract's digest of a quote", async () => {
+    const connection = await network.create();
+    const market = await deployMarketAlone(connection);
+    const { chainId } = await connection.ethers.provider.getNetwork();
+    const domain = { chainId, market: await market.getAddress() };
+    await fc.assert(
+      fc.asyncProperty(bytes32, fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }), below(40), async (...quote) => {
+        const [task, nonce, expiresAtSeconds] = quote;
+        const typed = quoteTypedData(domain, { task, nonce, expiresAtSeconds });
+        expect(TypedDataEncoder.hash(typed.domain, typed.types, typed.value)).to.equal(
+          await market.quoteDigest(task, nonce, expiresAtSeconds),
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("reckons an open task's price as a line that never falls, rounded down", () => {
+    const open = fc.record({
+      first: wei,
+      more: wei,
+      submitted: below(32),
+      length: positive(20),
+      at: below(21),
+    });
+    fc.assert(
+      fc.property(open, ({ first, more, submitted, length, at }) => {
+        const amountWei = first / 2n;
+        const maximumWei = amountWei + more / 2n + 1n;
+        const price = { amountWei, metered: true, maximumWei };
+        const conditions = { ...EXAMPLE.conditions, startBySeconds: submitted + length };
+        const reckon = (seconds: number): bigint =>
+          priceAtWei(
+            { price, conditions },
+            { submittedAtSeconds: submitted, atSeconds: submitted + seconds },
+          );
+        expect(reckon(0)).to.equal(amountWei);
+        expect(reckon(length)).to.equal(maximumWei);
+        expect(reckon(at) <= reckon(at + 1)).to.equal(true);
+        if (at >= length) return;
+        // Below the line by less than one wei.
+        const rest = (maximumWei - amountWei) * BigInt(at) - (reckon(at) - amountWei) * BigInt(length);
+        expect(rest >= 0n && rest < BigInt(length)).to.equal(true);
+      }),
+    );
+  });
+
   it("gives back what it encoded, terms, work and report", () => {
     fc.assert(
-      fc.property(terms, work, bytes32, (someTerms, someWork, id) => {
+      fc.property(terms, plainWork, bytes32, (someTerms, someWork, id) => {
         expect(decodeTerms(encodeTerms(someTerms))).to.deep.equal(someTerms);
         const submitted = { id, ...encodeTerms(someTerms), ...encodeWork(someWork) };
         expect(decodeSubmitted(submitted)).to.deep.equal({ id, terms: someTerms, work: someWork });
@@ -105,15 +198,17 @@ describe("market: terms", () => {
   });
 
   it("N15_ refuses terms with a bit that has no meaning here, whichever it is", () => {
-    const known = { price: 97, conditions: 144, assurance: 96 };
-    for (const [name, from] of Object.entries(known)) {
+    // Of a job: bits of the price above 192 are for leases, as bit 144 of the conditions makes it one.
+    const meanings = {
+      price: (bit: number) => bit <= 192,
+      conditions: (bit: number) => bit <= 144 || (bit >= 152 && bit < 250),
+      assurance: () => true,
+    };
+    for (const name of ["price", "conditions", "assurance"] as const) {
       for (let bit = 0; bit < 256; bit++) {
-        const meant =
-          bit < from
-            ? !(name === "price" && bit === 96) && !(name === "conditions" && bit >= 112)
-            : (name === "price" && bit === 192) || (name === "conditions" && bit >= 152 && bit < 184);
+        const meant = meanings[name](bit);
         const words = { ...encodeTerms({ ...EXAMPLE, collateralWei: 1n }) };
-        const changed = { ...words, [name]: words[name as keyof typeof known] | (1n << BigInt(bit)) };
+        const changed = { ...words, [name]: words[name] | (1n << BigInt(bit)) };
         expect(
           codeOf(() => decodeTerms(changed)),
           `${name} bit ${bit}`,
@@ -147,7 +242,11 @@ describe("market: terms", () => {
     fc.assert(
       fc.property(terms, fc.nat(), (someTerms, used) => {
         const durationSeconds = Math.max(1, someTerms.conditions.durationSeconds);
-        const live = { ...someTerms, conditions: { ...someTerms.conditions, durationSeconds } };
+        const { amountWei, metered: isMetered } = someTerms.price;
+        const live = {
+          price: { amountWei, metered: isMetered },
+          conditions: { ...someTerms.conditions, durationSeconds },
+        };
         const secondsUsed = used % (durationSeconds + 1);
         for (const outcome of [Outcome.Completed, Outcome.OwnerOutOfMemory]) {
           expect(chargeWei(live, { outcome, secondsUsed }) <= maximumCostWei(live)).to.equal(true);
@@ -165,6 +264,7 @@ describe("market: terms", () => {
       taskId({ chainId: 1n, market: EXAMPLE.provider }, EXAMPLE, someWork),
       taskId({ chainId: 1n, market }, { ...EXAMPLE, salt: `0x${"12".repeat(32)}` }, someWork),
       taskId({ chainId: 1n, market }, EXAMPLE, { ...someWork, payload: "ar://y" }),
+      taskId({ chainId: 1n, market }, EXAMPLE, { ...someWork, backup: EXAMPLE.owner }),
     ];
     expect(new Set(ids).size).to.equal(ids.length);
   });
