@@ -2,7 +2,7 @@ import { connectLease, type MarketClient, type TaskRequest, type TaskStatus } fr
 
 /**
  * Something that is kept up and paid by the second: started, used through a ticket that its owner alone can read, paid
- * on by somebody else, and closed. What is not used goes back.
+ * on by somebody else, and closed. What is not used goes back to its owner, whoever paid it.
  */
 export async function useLease({
   owner,
