@@ -82,10 +82,10 @@ export function encodeOrder({
 
 /** An order that nobody has signed yet. */
 export function unsignedOrder(
-  domain: MarketDomain,
+  { chainId, market }: MarketDomain,
   { terms, work }: Pick<SignedOrder, "terms" | "work">,
 ): SignedOrder {
-  return { ...domain, id: taskId(domain, terms, work), terms, work };
+  return { chainId, market, id: taskId({ chainId, market }, terms, work), terms, work };
 }
 
 /**

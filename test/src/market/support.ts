@@ -184,6 +184,8 @@ export async function deliverResult(
     secondsUsed?: number;
     outcome?: Outcome;
     envelope?: Uint8Array;
+    /** The key of a sealed payload, as it was published. */
+    header?: string | undefined;
   } = {},
 ): Promise<{ input: Uint8Array; secrets: string | undefined; evidence: Evidence }> {
   const { connection, deployment, storage } = world;
@@ -196,8 +198,10 @@ export async function deliverResult(
   const context = payloadContext({ ...domain, owner: terms.owner, salt: terms.salt });
   let input: Uint8Array = new Uint8Array();
   let secrets: string | undefined;
+  const header = change.header === undefined ? undefined : await readHeader([ethers.getBytes(change.header)]);
   await openEach([envelope], {
     context,
+    header,
     secretKey: provider.key.secretKey,
     hash: work.payloadHash,
     handlers: {
@@ -206,7 +210,7 @@ export async function deliverResult(
     },
   });
   const { secretKey } = provider.key;
-  const inputKey = unwrap(await readHeader([envelope]), { kind: "body", context, secretKey });
+  const inputKey = unwrap(header ?? (await readHeader([envelope])), { kind: "body", context, secretKey });
 
   // The result.
   const files = change.files ?? {
