@@ -1,8 +1,8 @@
 import type { BatchResult, MarketClient, SignedOrder, TaskRequest } from "../src/index.ts";
 
 /**
- * Many tasks in one transaction, for less gas than one by one. One that cannot be done is passed over
- * with its reason; it does not stop the others. They are paid from the balance in the market.
+ * Many tasks in one transaction, for less gas than one by one. One that cannot be done is passed over, and the result says
+ * why; it does not stop the others. They are paid from the balance in the market.
  */
 export async function batchOfTasks({
   owner,
@@ -16,7 +16,5 @@ export async function batchOfTasks({
 }): Promise<BatchResult> {
   // Side by side, since most of the time is the storage's; equal requests would have to come one after another.
   const signed = [...orders, ...(await Promise.all(requests.map((request) => owner.sign(request))))];
-  const result = await owner.batch(signed.map((order) => ({ do: "submit", order })));
-  for (const { id, done, reason = "" } of result.results) if (!done) console.warn(`${id}: ${reason}`);
-  return result;
+  return await owner.batch(signed.map((order) => ({ do: "submit", order })));
 }

@@ -66,6 +66,8 @@ describe("examples", function () {
   let other: { account: Account; key: StoredKey };
   let friend: Account;
   let judge: Account;
+  /** For whoever takes it, and for the provider with the node. */
+  let anybody: TaskRequest;
   let request: TaskRequest;
 
   before(async () => {
@@ -96,12 +98,8 @@ describe("examples", function () {
     [friend, judge] = [someone, arbiter];
     await stage.world.market.depositFor(owner.address, DEPOSIT_WEI, { value: DEPOSIT_WEI });
     const file = await fileIn(cleanup.directory(), "question.txt", "What is the answer?");
-    request = {
-      source: { files: [file] },
-      application: "noop",
-      provider: stage.provider.address,
-      durationSeconds: SECONDS,
-    };
+    anybody = { source: { files: [file] }, application: "noop", durationSeconds: SECONDS };
+    request = { ...anybody, provider: stage.provider.address };
   });
   after(() => cleanup.run());
   beforeEach(() => void stage.events.splice(0));
@@ -216,11 +214,10 @@ describe("examples", function () {
   });
 
   it("open task: taken by one of the shortlist, at the price of that second", async () => {
-    const { provider: _, ...open } = request;
     const shortlist = [stage.provider.address, other.account.address];
     const prices = { fromWei: RATE_WEI / 2n, toWei: 2n * RATE_WEI };
     const work = async () => {
-      const task = openTask({ owner: owner(), request: open, shortlist, ...prices });
+      const task = openTask({ owner: owner(), request: anybody, shortlist, ...prices });
       await stage.event("fetched");
       // After a third of its 300 s the price is what the provider asks.
       await stage.passSeconds(120);
@@ -234,12 +231,11 @@ describe("examples", function () {
   });
 
   it("sealed task: nobody can read it before the owner's program publishes the key", async () => {
-    const { provider: _, ...open } = request;
     const lines: string[] = [];
     const prices = { fromWei: RATE_WEI, toWei: 2n * RATE_WEI };
     const onReport = (line: string): void => void lines.push(line);
     const { done, wei } = await moved(() =>
-      sealedTask({ owner: owner(), request: open, ...prices, onReport }),
+      sealedTask({ owner: owner(), request: anybody, ...prices, onReport }),
     );
     expect(lines).to.have.length(1);
     expect(lines[0]).to.contain(`${stage.provider.address} accepted`);
