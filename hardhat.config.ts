@@ -6,8 +6,12 @@ import strictSolc from "./plugins/strict-solc/index.ts";
 import testRuns from "./plugins/test-runs/index.ts";
 import { accountTasks } from "./tasks/account.ts";
 import { alarmTasks } from "./tasks/alarm.ts";
+import { arbiterTasks } from "./tasks/arbiter.ts";
 import { deployTasks } from "./tasks/deploy.ts";
+import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
+import { modelTasks } from "./tasks/model.ts";
+import { orderTasks } from "./tasks/order.ts";
 import { providerTasks } from "./tasks/provider.ts";
 import { taskTasks } from "./tasks/task.ts";
 import { walletTasks } from "./tasks/wallet.ts";
@@ -27,8 +31,12 @@ export default defineConfig({
   tasks: [
     ...accountTasks,
     ...alarmTasks,
+    ...arbiterTasks,
     ...deployTasks,
+    ...leaseTasks,
     ...limitTasks,
+    ...modelTasks,
+    ...orderTasks,
     ...providerTasks,
     ...taskTasks,
     ...walletTasks,

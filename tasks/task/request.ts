@@ -5,6 +5,7 @@ import type { Deployment } from "../../src/deployment.ts";
 import { messageOf, NeuraError } from "../../src/errors.ts";
 import { type JsonObject, type Needs, readNeeds } from "../../src/manifest.ts";
 import { MarketClient } from "../../src/market/client.ts";
+import { type MarketContext, openMarket } from "../../src/market/context.ts";
 import type { TaskRequest } from "../../src/market/prepare.ts";
 import { gpuClassOf, type Resources } from "../../src/market/resources.ts";
 import { Secret } from "../../src/secret.ts";
@@ -48,6 +49,17 @@ export interface OrderArguments extends NeedArguments {
   readonly quote: boolean;
   readonly signOnly: string | undefined;
   readonly dryRun: boolean;
+}
+
+/** As {@link openClient}, for what the client has no method for. */
+export async function openMarketOf(
+  context: Context,
+  { signing = false }: { signing?: boolean } = {},
+): Promise<MarketContext> {
+  const { provider, storage, home, allowLoopback } = context;
+  const deployment = await context.deployment();
+  const runner = signing ? await context.signer() : provider;
+  return openMarket({ runner, deployment, storage, home, allowLoopback });
 }
 
 /** The market for this command; `signing`: with the account that pays, else for reading only. */

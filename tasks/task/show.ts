@@ -1,41 +1,111 @@
 import { formatAmount, type Unit } from "../../src/amount.ts";
 import { NeuraError } from "../../src/errors.ts";
 import type { NextStep, TaskStatus } from "../../src/market/status.ts";
-import { maximumCostWei } from "../../src/market/terms.ts";
+import { isOpen, maximumCostWei } from "../../src/market/terms.ts";
 import type { Context } from "../context.ts";
 import { formatDuration } from "../duration.ts";
 import { fields } from "../output.ts";
 
 /** A task's status for people. */
 export function statusText(status: TaskStatus, currency: Unit): string {
-  const { id, terms, delivery, payment, submitted, accepted, closed, nowSeconds, next } = status;
-  const { price } = terms;
-  const rate = `${formatAmount(price.amountWei, currency)}${price.metered ? " per second" : ""}`;
+  const { id, kind, terms, work, provider, payer, priceWei, delivery, submitted, accepted } = status;
+  const { closed, nowSeconds, next, hasBackup, delivered } = status;
+  const amount = (wei: bigint): string => formatAmount(wei, currency);
+  const per = terms.price.metered ? " per second" : "";
+  const { maximumWei } = terms.price;
+  const rises =
+    maximumWei === undefined || provider !== undefined ? "" : ` rising to ${amount(maximumWei)}${per}`;
   return fields([
-    ["Task", id],
+    [kind === "job" ? "Task" : "Lease", id],
     ["Status", headline(status)],
     ["Owner", terms.owner],
-    ["Provider", terms.provider],
-    ["Price", `${rate}, at most ${formatAmount(maximumCostWei(terms), currency)}`],
+    ...(payer === terms.owner ? [] : [["Sponsor", payer] as const]),
+    ["Provider", provider ?? (isOpen(terms) ? "nobody yet: it is open" : terms.provider)],
+    ...(work.backup === undefined
+      ? []
+      : [["Backup", `${work.backup}${hasBackup ? "" : ", no longer waiting"}`] as const]),
+    ["Price", `${amount(priceWei)}${per}${rises}, at most ${amount(maximumCostWei(terms))}`],
     ["Submitted", date(submitted.atSeconds)],
     ...(accepted ? [["Accepted", date(accepted.atSeconds)] as const] : []),
+    ...(delivered && delivered.atSeconds !== closed?.atSeconds
+      ? [["Delivered", date(delivered.atSeconds)] as const]
+      : []),
+    ...leaseRows(status, currency),
+    ...disputeRows(status, currency),
     ...(closed ? [["Ended", date(closed.atSeconds)] as const] : []),
     ...(delivery ? [["Used", `${delivery.secondsUsed} s`] as const] : []),
-    ...(payment
-      ? [
-          [
-            "Paid",
-            `${formatAmount(payment.paidWei, currency)}, fee of ${formatAmount(payment.feeWei, currency)} included`,
-          ] as const,
-          [
-            "Back",
-            `${formatAmount(payment.refundedWei, currency)}, in the owner's balance in the market`,
-          ] as const,
-        ]
-      : []),
+    ...paymentRows(status, currency),
     ...next.map((step) => ["Possible", possible(step, nowSeconds)] as const),
     ...(delivery ? [["Next", `./neura task result ${id}`] as const] : []),
   ]);
+}
+
+type Row = readonly [label: string, value: string];
+
+function leaseRows({ lease, closed }: TaskStatus, currency: Unit): Row[] {
+  if (lease === undefined) return [];
+  const { readyAtSeconds, endsAtSeconds, upSeconds, drawnSeconds, runway, closing, rateWei } = lease;
+  const { lastHeartbeatSeconds, silentSinceSeconds, isDown, remainingWei } = lease;
+  const drawn = formatAmount(rateWei * BigInt(drawnSeconds), currency);
+  return [
+    ["Ready", date(readyAtSeconds)],
+    ["Up", `${formatDuration(upSeconds)}, of it ${formatDuration(drawnSeconds)} paid (${drawn})`],
+    ...(closed
+      ? []
+      : [
+          [
+            "Heartbeat",
+            `${date(lastHeartbeatSeconds)}${isDown ? ", down" : silentSinceSeconds ? ", silent" : ""}`,
+          ] as const,
+          ["Ends", `${date(endsAtSeconds)}${closing === "None" ? "" : `, ${closing}`}`] as const,
+        ]),
+    ...(runway
+      ? [["Left", `${formatDuration(runway.secondsLeft)}, ${formatAmount(remainingWei, currency)}`] as const]
+      : []),
+  ];
+}
+
+function disputeRows({ challenge, dispute, delivered }: TaskStatus, currency: Unit): Row[] {
+  if (challenge === undefined || delivered === undefined) return [];
+  const { bondWei = 0n, feeWei = 0n, unit = 0n, rulingBySeconds = 0, resolution } = dispute ?? {};
+  return [
+    ["Challenge", `until ${date(challenge.endsAtSeconds)}, before ${challenge.arbiter}`],
+    ...(dispute === undefined
+      ? []
+      : [
+          [
+            "Disputed",
+            `from unit ${unit} on; bond ${formatAmount(bondWei, currency)}, of it ${formatAmount(feeWei, currency)} for the arbiter, who has until ${date(rulingBySeconds)}`,
+          ] as const,
+        ]),
+    ...(resolution === undefined
+      ? []
+      : [["Ruling", `${resolution.providerBps / 100} % of the price for the provider`] as const]),
+  ];
+}
+
+function paymentRows({ payment, payer, terms }: TaskStatus, currency: Unit): Row[] {
+  if (payment === undefined) return [];
+  const amount = (wei: bigint): string => formatAmount(wei, currency);
+  const { paidWei, feeWei, refundedWei, royaltyWei, slashedWei, compensationWei = 0n } = payment;
+  const { bondWei, bondBackWei = 0n } = payment;
+  const royalty = royaltyWei === undefined ? "" : ` and royalty of ${amount(royaltyWei)}`;
+  const whose = payer === terms.owner ? "owner's" : "sponsor's";
+  return [
+    ["Paid", `${amount(paidWei)}, fee of ${amount(feeWei)}${royalty} included`],
+    ["Back", `${amount(refundedWei)}, in the ${whose} balance in the market`],
+    ...(slashedWei === undefined
+      ? []
+      : [
+          [
+            "Slashed",
+            `${amount(slashedWei)} of the provider's stake, of it ${amount(compensationWei)} for the owner`,
+          ] as const,
+        ]),
+    ...(bondWei === undefined
+      ? []
+      : [["Bond", `${amount(bondBackWei)} of ${amount(bondWei)} came back to the owner`] as const]),
+  ];
 }
 
 /** A status in one line: `Declined: PayloadMismatch, the owner's fault`. */

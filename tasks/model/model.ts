@@ -1,0 +1,88 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { isHexString } from "ethers";
+import type { ContractTransactionResponse } from "ethers";
+
+import { messageOf, NeuraError } from "../../src/errors.ts";
+import { asking, type Contracts } from "../../src/market/context.ts";
+import { receiptOf } from "../../src/market/transaction.ts";
+import type { Context } from "../context.ts";
+import { type CommandResult, fields } from "../output.ts";
+import { openMarketOf, parseWhole } from "../task/request.ts";
+
+const STATUSES = ["none", "active", "retired"] as const;
+
+/** The SHA-256 of a file, or the one that is given. Error: `usage.weights`. */
+export async function weightsHashOf(weights: string): Promise<string> {
+  if (isHexString(weights, 32)) return weights;
+  try {
+    const hash = createHash("sha256");
+    for await (const bytes of createReadStream(weights)) if (bytes instanceof Uint8Array) hash.update(bytes);
+    return `0x${hash.digest("hex")}`;
+  } catch (error) {
+    throw new NeuraError("usage.weights", `${weights} cannot be read: ${messageOf(error)}.`, {
+      next: "Name a file, or give the SHA-256 of the weights as 0x and 64 hexadecimal digits.",
+    });
+  }
+}
+
+/** Sends one call to the registry of models, and shows the model afterwards. */
+export async function changeModel(
+  context: Context,
+  number: string,
+  {
+    title,
+    send,
+  }: {
+    title: string;
+    send: (models: Contracts["models"], model: number) => Promise<ContractTransactionResponse>;
+  },
+): Promise<CommandResult> {
+  const { contracts } = await openMarketOf(context, { signing: true });
+  const model = parseWhole(number, "model");
+  const transaction = await context.out.step(title, async () =>
+    receiptOf(await asking(send(contracts.models, model)), context.signal),
+  );
+  return await showModel(contracts, model, { transaction });
+}
+
+/** A model with its newest version. Error: `model.unknown`. */
+export async function showModel(
+  { models }: Pick<Contracts, "models">,
+  model: number,
+  more: Record<string, unknown> = {},
+): Promise<CommandResult> {
+  const found = await asking(models.modelOf(model));
+  const newest = await asking(models.versionOf(model, found.versions - 1n));
+  const next = found.revenueAt === 0n ? undefined : found.nextRevenue;
+  const data = {
+    model,
+    controller: found.controller,
+    status: STATUSES[Number(found.status)] ?? "none",
+    royaltyBps: Number(found.royaltyBps),
+    revenue: found.revenue,
+    nextRevenue: next,
+    nextRevenueAtSeconds: next === undefined ? undefined : Number(found.revenueAt),
+    licence: found.licence,
+    versions: Number(found.versions),
+    weightsHash: newest.weightsHash,
+    weights: newest.weights,
+    ...more,
+  };
+  return {
+    data,
+    text: fields([
+      ["Model", model],
+      ["Status", data.status],
+      ["Controlled by", data.controller],
+      ["Royalty", `${data.royaltyBps / 100} %, to ${data.revenue}`],
+      ...(next === undefined
+        ? []
+        : [["From then on", `${next} (${new Date(Number(found.revenueAt) * 1000).toISOString()})`] as const]),
+      ["Licence", data.licence === "" ? "not said" : data.licence],
+      ["Versions", data.versions],
+      ["Newest", `${data.weightsHash}${data.weights === "" ? "" : ` at ${data.weights}`}`],
+      ["Use", `./neura task submit … --model ${model}`],
+    ]),
+  };
+}

@@ -1,0 +1,8 @@
+import { action } from "../context.ts";
+import { openMarketOf, parseWhole } from "../task/request.ts";
+import { showModel } from "./model.ts";
+
+export default action("neura/model-show/1", async ({ model }: { model: string }, context) => {
+  const { contracts } = await openMarketOf(context);
+  return await showModel(contracts, parseWhole(model, "model"));
+});
