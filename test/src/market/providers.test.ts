@@ -270,6 +270,34 @@ describe("market: choosing a provider", () => {
     ]);
   });
 
+  it("N11_ goes on with whom it had chosen when an order was cut off, and pays nobody else", async () => {
+    const [chosen, cheaper] = accounts;
+    await world.register(chosen, { rateWei: 2n * RATE_WEI });
+    const source = { files: [await fileIn(cleanup.directory(), "a.png")] };
+    const request = { source, application: "ocr", durationSeconds: 60 };
+    const crash = new AbortController();
+    const onProgress = ({ phase }: { phase: string }): void => {
+      if (phase === "confirming") crash.abort(new Error("killed"));
+    };
+    const options = { signal: crash.signal, onProgress };
+    const error: unknown = await world.client.submit(request, options).catch((thrown: unknown) => thrown);
+    expect(error).to.have.property("message", "killed");
+    await world.register(cheaper);
+    expect((await find())[0]?.account).to.equal(cheaper.address);
+    expect((await world.client.submit(request)).terms.provider).to.equal(chosen.address);
+    expect(await tasksOfOwner()).to.equal(1);
+    // That one is on the chain: the next order is another one.
+    expect((await world.client.submit(request)).terms.provider).to.equal(cheaper.address);
+    expect(await tasksOfOwner()).to.equal(2);
+  });
+
+  async function tasksOfOwner(): Promise<number> {
+    const { connection, deployment, owner } = world;
+    const market = TaskMarket__factory.connect(deployment.contracts.TaskMarket, connection.ethers.provider);
+    const logs = await market.queryFilter(market.filters.TaskSubmitted(undefined, owner.address), 0);
+    return logs.length;
+  }
+
   describe("that say something of themselves", () => {
     /** A client that asks servers on this machine, and a provider whose document one of them serves. */
     async function described(
