@@ -402,11 +402,15 @@ export class Pipeline {
     signal: AbortSignal,
   ): Promise<void> {
     if (this.#places.has(task.id)) return;
-    const { clock, policy } = this.#bench.parts;
-    const latestStart =
-      state.status === Status.Active
-        ? standing.completeBySeconds - seconds - policy.marginSeconds
-        : standing.acceptBySeconds - policy.marginSeconds;
+    const { clock, policy, windows } = this.#bench.parts;
+    let latestStart = standing.acceptBySeconds - policy.marginSeconds;
+    if (state.status === Status.Active) {
+      latestStart = standing.completeBySeconds - seconds - policy.marginSeconds;
+      // For as long as it can be given back at no cost, it is.
+      const declinableUntil = state.sinceSeconds + windows.decline;
+      if (clock.now() < declinableUntil)
+        latestStart = Math.min(latestStart, declinableUntil - CLOSING_SECONDS);
+    }
     const acquire = (late: AbortSignal): Promise<() => void> =>
       this.#parts.slots.acquire(standing.completeBySeconds, late);
     const leave = await clock.before(latestStart, signal, acquire).catch((error: unknown) => {

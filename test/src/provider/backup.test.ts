@@ -6,11 +6,11 @@ import { generateKeyPair } from "../../../src/envelope/index.ts";
 import type { StoredKey } from "../../../src/keystore.ts";
 import { Outcome, Status } from "../../../src/market/outcome.ts";
 import { encodeTerms, quoteTypedData, workHash } from "../../../src/market/terms.ts";
-import { type Account, RATE_WEI, STAKE_WEI } from "../market/support.ts";
+import { type Account, DECLINE_WINDOW, RATE_WEI, STAKE_WEI } from "../market/support.ts";
 import { Cleanup } from "../storage/support.ts";
 import { gasOf, payloadArchive, Stage } from "./support.ts";
 
-describe("ProviderNode as a backup", function () {
+describe("ProviderNode as a backup, and with its word given", function () {
   this.timeout(60_000);
   const cleanup = new Cleanup();
   let stage: Stage;
@@ -140,27 +140,45 @@ describe("ProviderNode as a backup", function () {
     expect((await stage.balances()).owner).to.equal(before.owner);
   });
 
-  it("does what it promised by a quote, and so had accepted when it came", async () => {
-    await stage.start();
+  /** The provider's promise of one of its places. */
+  async function promise(): Promise<NonNullable<Parameters<Stage["submitRaw"]>[0]["quote"]>> {
     const { domain, provider } = stage;
     const expiresAtSeconds = (await stage.now()) + 100;
-    const quote = async (id: string) => {
-      const {
-        types,
-        value,
-        domain: typed,
-      } = quoteTypedData(domain, { task: id, nonce: 7n, expiresAtSeconds });
-      return {
-        nonce: 7n,
-        expiresAt: expiresAtSeconds,
-        signature: await provider.signTypedData(typed, types, value),
-      };
+    return async (id) => {
+      const quote = { task: id, nonce: 7n, expiresAtSeconds };
+      const { types, value, domain: typed } = quoteTypedData(domain, quote);
+      const signature = await provider.signTypedData(typed, types, value);
+      return { nonce: 7n, expiresAt: expiresAtSeconds, signature };
     };
+  }
+
+  it("does what it promised by a quote, and so had accepted when it came", async () => {
+    await stage.start();
     // Below the rate: what is agreed on counts.
     const price = { amountWei: RATE_WEI / 2n, metered: true };
-    const task = await stage.submitRaw({ quote, terms: { price, collateralWei: STAKE_WEI } });
+    const terms = { price, collateralWei: STAKE_WEI };
+    const task = await stage.submitRaw({ quote: await promise(), terms });
     const event = await stage.event("delivered", { task: task.id });
     expect(event["outcome"]).to.equal("Completed");
     expect(stage.events.some(({ event: name }) => name === "accepted")).to.be.false;
+  });
+
+  it("N13_gives what it promised back in time to lose nothing, where its places stay taken", async () => {
+    await stage.start({ policy: { slots: 1 } });
+    stage.runner.script.seconds = 30;
+    const long = await stage.submitRaw({});
+    await stage.event("running", { task: long.id });
+    const before = await stage.balances();
+    const task = await stage.submitRaw({ quote: await promise(), terms: { collateralWei: STAKE_WEI } });
+    await stage.event("fetched", { task: task.id });
+    await stage.passSeconds(DECLINE_WINDOW - 3);
+    const event = await stage.event("declined", { task: task.id });
+    expect(event["outcome"]).to.equal("NoCapacity");
+    const { owner, stake, locked } = await stage.balances();
+    expect({ owner, stake, locked }).to.deep.equal({
+      owner: before.owner + task.costWei,
+      stake: before.stake,
+      locked: 0n,
+    });
   });
 });
