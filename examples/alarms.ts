@@ -37,8 +37,9 @@ export async function watchWithWebhook({
   const sink = openSink({ name: "pager", kinds: undefined, timeoutSeconds: 10, ...webhook });
   const notifier = await Notifier.open({ home, sinks: [sink] });
   const snapshot = async (): Promise<Watched> => {
-    const { status, outcome, nowSeconds } = await client.status(id, { signal });
-    const tasks = [{ id, role: "owner" as const, status, outcome }];
+    const { status, outcome, challenge, nowSeconds } = await client.status(id, { signal });
+    const challenged = challenge === undefined ? {} : { challengeEndsAtSeconds: challenge.endsAtSeconds };
+    const tasks = [{ id, role: "owner" as const, status, outcome, ...challenged }];
     return { account, chainId, currency, tasks, atSeconds: nowSeconds };
   };
   await watchAlarms({ snapshot, notifier, signal, intervalMs: 200 }).finally(() => notifier.close());

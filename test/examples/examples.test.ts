@@ -360,7 +360,8 @@ describe("examples", function () {
     if (address === null || typeof address === "string") throw new Error("no port");
     const url = new URL(`http://127.0.0.1:${address.port}/`);
     const { deployment, owner: account } = stage.world;
-    const { id } = await owner().submit({ ...request, provider: other.account.address });
+    const challenge = { periodSeconds: DAY, arbiter: judge.address };
+    const { id } = await owner().submit({ ...request, provider: other.account.address, challenge });
     const watch = watchWithWebhook({
       client: owner(),
       deployment,
@@ -376,6 +377,8 @@ describe("examples", function () {
     await deliverResult(stage.world, await owner().status(id), other);
     await watch;
     expect(alarms.map(({ kind, task }) => [kind, task])).to.deep.equal([["delivered", id]]);
+    expect(alarms[0]?.message).to.contain("It can be disputed until");
+    await owner().close(id, "settle");
   });
 
   it("spending limits: refuse what is too much before anything is paid", async () => {
