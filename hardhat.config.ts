@@ -10,6 +10,8 @@ import { arbiterTasks } from "./tasks/arbiter.ts";
 import { deployTasks } from "./tasks/deploy.ts";
 import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
+import { marketTasks } from "./tasks/market.ts";
+import { opsTasks } from "./tasks/ops.ts";
 import { modelTasks } from "./tasks/model.ts";
 import { orderTasks } from "./tasks/order.ts";
 import { providerTasks } from "./tasks/provider.ts";
@@ -35,6 +37,8 @@ export default defineConfig({
     ...deployTasks,
     ...leaseTasks,
     ...limitTasks,
+    ...marketTasks,
+    ...opsTasks,
     ...modelTasks,
     ...orderTasks,
     ...providerTasks,
