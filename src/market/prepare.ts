@@ -192,6 +192,7 @@ export function queryOf(
     | "maxRateWei"
     | "collateralWei"
     | "resources"
+    | "lease"
   >,
   seed?: string,
 ): ProviderQuery {
@@ -209,6 +210,7 @@ export function queryOf(
     needs,
     anyProvider,
     seed,
+    isLease: request.lease !== undefined,
     ...(limits.length > 0 ? { maxRateWei: limits.reduce((a, b) => (a < b ? a : b)) } : {}),
   };
 }

@@ -6,6 +6,7 @@ import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import type { Needs } from "../manifest.ts";
 import type { Capacity } from "../provider/metadata.ts";
 import type { IProviderRegistry } from "../../types/interfaces/IProviderRegistry.ts";
+import { readLeftLeases } from "./compass.ts";
 import { asking, type MarketContext } from "./context.ts";
 import { loadMeasurements, type MeasuredSpeed, type Measurement, speedIn } from "./measurements.ts";
 import { ageOf, type Claims, MAX_CAPACITY_AGE_SECONDS, readClaims, secondsSince } from "./metadata.ts";
@@ -26,6 +27,8 @@ export interface ProviderQuery {
   readonly application?: string | undefined;
   /** What the machine must have beyond its resources. */
   readonly needs?: Needs | undefined;
+  /** Whether it is a lease: then what other owners' leases came to counts. Default: no. */
+  readonly isLease?: boolean | undefined;
   /** Whether one will do that has neither sold work nor enough at stake. Default: no. */
   readonly anyProvider?: boolean | undefined;
   /**
@@ -67,6 +70,8 @@ export interface ProviderReport {
     readonly failed: number;
     /** Disputes that it lost. */
     readonly disputed: number;
+    /** Owners that left its leases early, lately; only looked up for leases. */
+    readonly left?: number | undefined;
   };
   /** What it says of itself, signed, or why that does not count. */
   readonly claims: Claims;
@@ -124,8 +129,12 @@ export async function findProviders(
     if (next === 0n) break;
     cursor = next;
   }
+  const left = query.isLease === true ? await readLeftLeases(context, { signal }) : undefined;
+  const known = reports.map((each) =>
+    left === undefined ? each : { ...each, record: { ...each.record, left: left.get(each.account) } },
+  );
   const options = { ...query, currency: context.deployment.currency };
-  const ranked = rankProviders(reports, { ...options, exploration: 0 });
+  const ranked = rankProviders(known, { ...options, exploration: 0 });
   return rankProviders(await askProviders(context, query, ranked, signal), options);
 }
 

@@ -144,16 +144,16 @@ function paidTasks({ record }: ProviderReport): number {
 
 /** The share of its tasks that a provider has not failed, as far as its record is to be relied on. */
 function reliability(report: ProviderReport): number {
-  const { failed, abandoned, declined, disputed } = report.record;
-  const lost = failed + abandoned + disputed + DECLINE_WEIGHT * declined + DOUBT;
+  const { failed, abandoned, declined, disputed, left = 0 } = report.record;
+  const lost = failed + abandoned + disputed + left + DECLINE_WEIGHT * declined + DOUBT;
   const done = paidTasks(report) + 1;
   return done / (done + lost);
 }
 
 /** Whether nothing is known of it, good or bad. */
 function isNew(report: ProviderReport): boolean {
-  const { failed, abandoned, declined, disputed } = report.record;
-  return paidTasks(report) + failed + abandoned + declined + disputed === 0;
+  const { failed, abandoned, declined, disputed, left = 0 } = report.record;
+  return paidTasks(report) + failed + abandoned + declined + disputed + left === 0;
 }
 
 /** Whether it is new, and has enough at stake to be let try. */
@@ -186,10 +186,10 @@ function reasonOf(
 }
 
 function historyOf(report: ProviderReport, currency: Unit): string {
-  const { secondsSold, failed, abandoned, declined, disputed } = report.record;
+  const { secondsSold, failed, abandoned, declined, disputed, left = 0 } = report.record;
   if (isNew(report)) return `no paid work yet, ${formatAmount(report.freeStakeWei, currency)} of free stake`;
   const losses = `${failed} failed, ${abandoned} abandoned, ${declined} declined`;
-  return `${paidTasks(report)} paid tasks (${secondsSold} s), ${losses}${disputed > 0 ? `, ${disputed} disputes lost` : ""}`;
+  return `${paidTasks(report)} paid tasks (${secondsSold} s), ${losses}${disputed > 0 ? `, ${disputed} disputes lost` : ""}${left > 0 ? `, ${left} owners left its leases early` : ""}`;
 }
 
 function speedOf(report: ProviderReport): string[] {
