@@ -151,7 +151,7 @@ describe("ranking providers", () => {
 
   it("weighs record, stake, fit, load and what is not known", () => {
     const [proven, other] = [accountOf(0), accountOf(1)];
-    for (const lost of ["failed", "abandoned", "declined", "disputed"] as const)
+    for (const lost of ["failed", "abandoned", "declined", "disputed", "left"] as const)
       expect(winner({ record: { ...PROVEN, [lost]: 10 } }), lost).to.equal(proven);
     expect(winner({ record: { ...PROVEN, completed: 5000, secondsSold: 500_000 } })).to.equal(other);
     expect(winner({ record: NO_RECORD })).to.equal(proven);
