@@ -119,7 +119,11 @@ export class Challenges {
       const run = handle;
       const second = await clock
         .before(until, signal, (late) => run.wait({ signal: late }))
-        .finally(() => run.stop("The re-check is over."));
+        .catch(async (error: unknown) => {
+          // It goes on without a node that stops.
+          if (!signal.aborted) await run.stop("There is no more time to concede.");
+          throw error;
+        });
       if (second.kind === "infrastructure-fault") throw new Error(second.message);
       const isRight = isSame(first, second, unit);
       this.#bench.emit(entry, "rechecked", { unit, isRight }, isRight ? "info" : "error");

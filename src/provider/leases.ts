@@ -11,7 +11,7 @@ import { type LeaseEndpoint, startEndpoint } from "./lease/endpoint.ts";
 import { type LeaseEnd, LeaseService } from "./lease/service.ts";
 import { readManifest } from "./payload.ts";
 import { HEARTBEAT_PART, type LeasePolicy } from "./policy.ts";
-import { Refused, REST, type Workbench } from "./workbench.ts";
+import { CLOSING_SECONDS, Refused, REST, type Workbench } from "./workbench.ts";
 
 /** A lease whose meter runs, as this node knows it. */
 interface Live {
@@ -62,6 +62,8 @@ export class Leases {
   /** Services that are not ready yet. */
   readonly #starting = new Map<string, LeaseService>();
   #beating: Promise<void> | undefined;
+  /** What kept the last heartbeat or draw from being sent; it is told once. */
+  #problem: string | undefined;
 
   private constructor(bench: Workbench, options: LeasesOptions, endpoint: LeaseEndpoint) {
     this.#bench = bench;
@@ -106,7 +108,8 @@ export class Leases {
     this.#starting.set(id, service);
     void service.ended.then(() => this.#starting.delete(id));
     if (entry.step === "fetched") this.#bench.advance(entry, "running", {});
-    await clock.before(completeBySeconds, signal, (late) => this.#becomesReady(service, late));
+    const latest = completeBySeconds - CLOSING_SECONDS;
+    await clock.before(latest, signal, (late) => this.#becomesReady(service, late));
 
     const { ownerKey } = entry.facts;
     if (ownerKey === undefined) throw new Error(`the journal lacks the owner's key of the lease ${id}`);
@@ -206,7 +209,13 @@ export class Leases {
     const reason = this.#leaving(live);
     if (reason !== undefined && meter.closing === Outcome.None) {
       const data = chain.close(entry.task, Outcome[reason]);
-      await this.#bench.send(entry, "close", { data, until: meter.endsAtSeconds, signal });
+      try {
+        await this.#bench.send(entry, "close", { data, until: meter.endsAtSeconds, signal });
+      } catch (error) {
+        // Its owner was faster.
+        if (isRefusal(error, "Leases_AlreadyClosing")) return REST;
+        throw error;
+      }
       this.#bench.emit(entry, "leaving", { reason });
       return undefined;
     }
@@ -228,7 +237,7 @@ export class Leases {
       await this.#bench.send(entry, "endLease", { data: chain.endLease(entry.task), signal });
     } catch (error) {
       // The chain's clock stands between two blocks.
-      if (isNeuraError(error) && error.details["error"] === "Leases_StillUp") return REST;
+      if (isRefusal(error, "Leases_StillUp")) return REST;
       throw error;
     }
     await this.stop(entry, "the lease is over");
@@ -272,16 +281,14 @@ export class Leases {
   /** Sends what is due for all leases together: at most one transaction of each kind is on its way. */
   beat(signal: AbortSignal): void {
     this.#beating ??= this.#beatOnce(signal)
+      .then(() => (this.#problem = undefined))
       .catch((error: unknown) => {
-        if (signal.aborted) return;
-        this.#bench.parts.emit({
-          level: "warn",
-          event: "trouble",
-          code: codeOf(error),
-          message: messageOf(error),
-        });
+        const message = messageOf(error);
+        if (signal.aborted || message === this.#problem) return;
+        this.#problem = message;
+        this.#bench.parts.emit({ level: "warn", event: "trouble", code: codeOf(error), message });
       })
-      .finally(() => (this.#beating = undefined));
+      .then(() => void (this.#beating = undefined));
   }
 
   async #beatOnce(signal: AbortSignal): Promise<void> {
@@ -374,6 +381,11 @@ function wearOf(service: LeaseService, restarts: number): Wear {
 /** Why a lease is given back whose service did not come up. */
 function reasonOf({ outcome }: LeaseEnd): OutcomeName {
   return outcome.kind === "infrastructure-fault" ? "InfrastructureFault" : "PayloadUnreadable";
+}
+
+/** Whether the contract refused with this error. */
+function isRefusal(error: unknown, name: string): boolean {
+  return isNeuraError(error) && error.details["error"] === name;
 }
 
 function codeOf(error: unknown): string {

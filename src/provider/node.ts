@@ -110,7 +110,7 @@ export class ProviderNode {
   #quotes: Quotes | undefined;
   readonly #stopping = new AbortController();
   /** The tasks in work. */
-  readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void> }>();
+  readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void>; isWork: boolean }>();
   /** At which block each task was looked at last, and when: before the next one there is little new. */
   readonly #seen = new Map<string, { hash: string; at: number }>();
   #isDraining = false;
@@ -382,7 +382,9 @@ export class ProviderNode {
           this.#tasks.delete(id);
           if (this.journal.get(id)?.step === "done") this.#seen.delete(id);
         });
-      this.#tasks.set(id, { abort, ended });
+      // The others are only looked at.
+      const isWork = takesPlace(entry) && entry.step !== "up";
+      this.#tasks.set(id, { abort, ended, isWork });
     }
   }
 
@@ -395,7 +397,8 @@ export class ProviderNode {
   /** Whether work on it may begin or go on now. */
   #isDue(entry: Entry, head: number): boolean {
     const { task, block, step } = entry;
-    const isFull = this.#tasks.size >= WAITING_PER_SLOT * this.#slots;
+    const inWork = [...this.#tasks.values()].filter(({ isWork }) => isWork);
+    const isFull = inWork.length >= WAITING_PER_SLOT * this.#slots;
     if (roleOf(task, this.account) !== "named") {
       // What others may take is left to them while nothing new is taken here.
       const isNew =

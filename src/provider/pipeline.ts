@@ -23,6 +23,7 @@ import type { RunHandle, RunKind, RunOutcome } from "./runner/runner.ts";
 import type { Slots } from "./slots.ts";
 import { roleOf } from "./standing.ts";
 import {
+  CLOSING_SECONDS,
   describe,
   FIRST_PAUSE_MS,
   isPassing,
@@ -61,8 +62,6 @@ const PAYLOAD = "payload.envelope";
 const HEADER = "payload.header";
 const MAX_ATTEMPTS = 2;
 const MAX_FAULTS = 2;
-/** Kept for declining or abandoning what cannot be delivered in time. */
-const CLOSING_SECONDS = 3;
 const FAULT_PAUSE_MS = 1_000;
 /** In these, what was done or promised is not given back because of a fault. */
 const KEPT: ReadonlySet<Step> = new Set(["standby", "uploaded", "delivered", "up", "closing"]);
@@ -712,7 +711,9 @@ export class Pipeline {
     const refusal = isEarly || error instanceof Refused ? refusalIn(error) : undefined;
     if (refusal) {
       if (refusal.reason === "InfrastructureFault") onHealth(false);
-      await this.#refuse(entry, refusal, error);
+      // What is others' as well is left to them without a word.
+      if (await this.#isOthers(entry, signal)) await this.#bench.pass(entry, { ...refusal });
+      else await this.#refuse(entry, refusal, error);
       return;
     }
     const sight = await this.#bench.look(entry, signal);
@@ -756,6 +757,12 @@ export class Pipeline {
     } else {
       await sleep(Math.min(FAULT_PAUSE_MS * 2 ** faults, MAX_PAUSE_MS), undefined, { signal });
     }
+  }
+
+  /** Whether others may do the task, and this provider has not accepted it. */
+  async #isOthers(entry: Entry, signal: AbortSignal): Promise<boolean> {
+    if (roleOf(entry.task, this.#bench.parts.account) === "named") return false;
+    return !(await this.#bench.look(entry, signal)).standing.isTaken;
   }
 
   async #refuse(entry: Entry, refusal: Refusal, error: unknown): Promise<void> {

@@ -43,6 +43,8 @@ export interface Sight {
 export const REST = Symbol("rest");
 
 export const RESULT = "result.envelope";
+/** Kept for declining or abandoning what cannot be done in time. */
+export const CLOSING_SECONDS = 3;
 export const FIRST_PAUSE_MS = 250;
 export const MAX_PAUSE_MS = 8_000;
 
