@@ -47,9 +47,20 @@ export interface TaskOptions {
 }
 
 /** Tokens that can be the currency, well-behaved and hostile. */
-export type TokenName = "MockERC20" | "HookERC20" | "FeeERC20" | "OddERC20" | "BlocklistERC20" | "LyingERC20";
+export type TokenName =
+  | "MockERC20"
+  | "PermittedERC20"
+  | "PhantomERC20"
+  | "HookERC20"
+  | "FeeERC20"
+  | "OddERC20"
+  | "BlocklistERC20"
+  | "LyingERC20";
 
 export interface MarketOptions {
+  chainId?: number;
+  /** Blocks may have the time of the one before. */
+  standing?: boolean;
   /** A registry of models. */
   models?: string;
   /** The token that is the currency; without it, it is the native coin. */
@@ -58,9 +69,15 @@ export interface MarketOptions {
 }
 
 /** Deploys everything on a chain where gas is free, so that wallets change by payments alone. */
-export async function deployMarket({ token, feeBps = FEE_BPS, models = ZeroAddress }: MarketOptions = {}) {
+export async function deployMarket({
+  token,
+  feeBps = FEE_BPS,
+  models = ZeroAddress,
+  chainId = 31_337,
+  standing = false,
+}: MarketOptions = {}) {
   const connection = await network.create({
-    override: { gasPrice: 0n, initialBaseFeePerGas: 0n },
+    override: { chainId, gasPrice: 0n, initialBaseFeePerGas: 0n, allowBlocksWithSameTimestamp: standing },
   });
   const { ethers, networkHelpers } = connection;
   const [admin, treasury, owner, provider, operator, payout, delegate, stranger] = await ethers.getSigners();

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expectMoves, expectRefusal, useMarket } from "./books.ts";
 import { COST_WEI, DAY, DURATION, Flag, METERED, PRICE_WEI } from "./fixture.ts";
 import type { Fixture, Task, TaskOptions } from "./fixture.ts";
+import { domainOf, TASK_TYPES } from "./signatures.ts";
 
 const submitAs = ({ market, parties }: Fixture, task: Task, value = 0n) =>
   market.connect(parties.owner).submit(task.terms, task.work, { value });
@@ -257,33 +258,11 @@ describe("TaskMarket submit, paid in the native coin", () => {
     const fixture = use();
     const { ethers, market } = fixture;
     const { terms, work, workHash, backup, id } = await fixture.makeTask({ collateral: 5n });
-    const { chainId } = await ethers.provider.getNetwork();
-    const types = {
-      Task: [
-        { name: "owner", type: "address" },
-        { name: "provider", type: "address" },
-        { name: "price", type: "uint256" },
-        { name: "conditions", type: "uint256" },
-        { name: "assurance", type: "uint256" },
-        { name: "salt", type: "bytes32" },
-        { name: "work", type: "Work" },
-      ],
-      Work: [
-        { name: "resources", type: "uint256" },
-        { name: "payloadHash", type: "bytes32" },
-        { name: "payload", type: "string" },
-        { name: "backup", type: "address" },
-      ],
-    };
-    const domain = {
-      name: "Neura TaskMarket",
-      version: "1",
-      chainId,
-      verifyingContract: await market.getAddress(),
-    };
     const encoder = ethers.TypedDataEncoder;
-    expect(encoder.hash(domain, types, { ...terms, work: { ...work, backup } })).to.equal(id);
-    expect(encoder.hashStruct("Work", { Work: types.Work }, { ...work, backup })).to.equal(workHash);
+    expect(
+      encoder.hash(await domainOf(fixture), TASK_TYPES, { ...terms, work: { ...work, backup } }),
+    ).to.equal(id);
+    expect(encoder.hashStruct("Work", { Work: TASK_TYPES.Work }, { ...work, backup })).to.equal(workHash);
     const asOwner = market.connect(fixture.parties.owner);
     expect(await asOwner.submit.staticCall(terms, work, { value: COST_WEI })).to.equal(id);
   });
