@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -21,6 +21,8 @@ export interface Script {
   answer: number;
 }
 
+const LOOK_MS = 20;
+
 /** A runner whose runs take as long and end as a test says. What it knows of a run is on disk, as with a real one. */
 export class FakeRunner implements Runner {
   readonly name = "fake";
@@ -42,11 +44,14 @@ export class FakeRunner implements Runner {
     await writeFile(join(directory, "logs", "application.log"), `ran ${manifest.application}\n`);
     if (kind === "completed") await writeFile(join(directory, "output", "answer.txt"), "42\n");
     const { message, answer } = this.script;
-    await writeFile(
-      join(directory, "run", "fake.json"),
-      JSON.stringify({ kind, message, answer, seconds, endsAt: Date.now() + seconds * 1000 }),
-    );
+    const endsAt = Date.now() + seconds * 1000;
+    await writeState(directory, { kind, message, answer, seconds, endsAt });
     return this.#handle(directory);
+  }
+
+  /** Has a run end now. */
+  async finish(directory: string): Promise<void> {
+    await writeState(directory, { ...(await stateOf(directory)), endsAt: 0 });
   }
 
   async adopt(directory: string): Promise<RunHandle | undefined> {
@@ -58,16 +63,19 @@ export class FakeRunner implements Runner {
     return {
       directory,
       wait: async ({ signal } = {}) => {
-        const run = await stateOf(directory);
-        await sleep(Math.max(run.endsAt - Date.now(), 0), undefined, { signal });
-        return outcomeOf(await stateOf(directory));
+        for (;;) {
+          const run = await stateOf(directory);
+          const left = run.endsAt - Date.now();
+          if (left <= 0) return outcomeOf(run);
+          await sleep(Math.min(left, LOOK_MS), undefined, { signal });
+        }
       },
       stop: async (reason) => {
         const run = await stateOf(directory);
         if (run.endsAt <= Date.now()) return;
         this.stopped.push({ directory, reason });
-        const end = { ...run, kind: "infrastructure-fault", message: reason, endsAt: 0 };
-        await writeFile(join(directory, "run", "fake.json"), JSON.stringify(end));
+        const end = { ...run, kind: "infrastructure-fault" as const, message: reason, endsAt: 0 };
+        await writeState(directory, end);
       },
       connect: () => Promise.reject(new Error("It is no service.")),
       progress: async (): Promise<RunProgress> => {
@@ -85,6 +93,13 @@ interface State {
   answer: number;
   seconds: number;
   endsAt: number;
+}
+
+/** Readers see a whole file or the one before. */
+async function writeState(directory: string, state: State): Promise<void> {
+  const path = join(directory, "run", "fake.json");
+  await writeFile(`${path}.new`, JSON.stringify(state));
+  await rename(`${path}.new`, path);
 }
 
 async function stateOf(directory: string): Promise<State> {

@@ -155,7 +155,7 @@ describe("ProviderNode: the life of a task", function () {
 
   it("runs as many tasks at a time as there are slots, the most urgent first", async () => {
     await stage.start({ policy: { slots: 1 } });
-    stage.runner.script.seconds = 2;
+    stage.runner.script.seconds = 60;
     const now = (await stage.world.connection.ethers.provider.getBlock("latest"))!.timestamp;
     const times = (end: number) => ({
       conditions: { startBySeconds: now + 600, completeBySeconds: now + end },
@@ -168,6 +168,7 @@ describe("ProviderNode: the life of a task", function () {
     await stage.event("fetched", { task: urgent.id });
     expect(count("ran")).to.equal(0);
     stage.runner.script.seconds = 0;
+    await stage.runner.finish(stage.runner.started[0]!);
     await stage.event("delivered", { task: lazy.id });
     const runs = stage.events.filter(({ event }) => event === "running").map(({ task }) => task);
     expect(runs).to.deep.equal([first.id, urgent.id, lazy.id]);

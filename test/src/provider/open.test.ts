@@ -128,14 +128,16 @@ describe("ProviderNode and open tasks", function () {
 
   it("takes none while its places are taken, while it drains, or where the policy says so", async () => {
     const node = await stage.start({ policy: { slots: 1 } });
-    stage.runner.script.seconds = 1.5;
+    stage.runner.script.seconds = 60;
     const own = await stage.submitRaw({});
     await stage.event("running", { task: own.id });
     const task = await submitOpen();
     await stage.event("fetched", { task: task.id });
     expect(await taskOf(task.id)).to.equal(Status.Funded);
+    stage.runner.script.seconds = 0;
+    await stage.runner.finish(stage.runner.started[0]!);
+    await stage.passSeconds(60);
     await stage.event("delivered", { task: own.id });
-    await stage.passSeconds(1);
     await stage.event("delivered", { task: task.id });
     const taken = stage.events.findIndex(({ event, task: id }) => event === "accepted" && id === task.id);
     const ran = stage.events.findIndex(({ event, task: id }) => event === "ran" && id === own.id);
