@@ -168,9 +168,9 @@ function resultsOf(
         mean((_, { gasWei }) => ankr(gasWei)),
         4,
       ),
-      payoff: round(payoff),
+      payoff: round(payoff, 4),
       perTask: tasks === 0 ? 0 : round(payoff / tasks, 4),
-      perDay: round(payoff / days),
+      perDay: round(payoff / days, 4),
       ...{ advantage: round(advantage), error: round(error) },
       beatsHonesty: strategy !== "honest" && advantage > SIGMAS * error,
     };
@@ -265,7 +265,8 @@ function ankr(amountWei: bigint): number {
 }
 
 function round(value: number, digits = 2): number {
-  return Number(value.toFixed(digits));
+  // Without a negative zero.
+  return Number(value.toFixed(digits)) + 0;
 }
 
 // ---- Command ----

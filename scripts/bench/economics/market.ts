@@ -641,8 +641,8 @@ export class EconomicMarket {
       // What costs no work is worth any price, but for the collateral.
       const isCareless =
         (play.fakes === "always" || play.stalls === true) && 2n * maximumWei >= BASE_RATE_WEI;
-      // What cannot be read is left alone; a sealed task cannot be read by anybody yet.
-      if (!isReadable && !isCareless) continue;
+      // What cannot be read is left alone, also by who fakes: whatever is delivered for it is sure to be disputed.
+      if (!isReadable) continue;
       const wantedWei = isCareless ? amountWei : play.snipes && maximumWei > rateWei ? maximumWei : rateWei;
       if (wantedWei > maximumWei) continue;
       const share =
@@ -808,7 +808,7 @@ export class EconomicMarket {
 
   async #lease(owner: OwnerParty, draw: Draw): Promise<void> {
     const durationSeconds = HOUR * Math.round(3 + 3 * draw());
-    const provider = this.#choose(owner, BASE_RATE_WEI * BigInt(durationSeconds));
+    const provider = this.#choose(owner, BASE_RATE_WEI * BigInt(durationSeconds), { isLease: true });
     if (provider === undefined) {
       this.#count("nobody was free");
       return;
@@ -950,7 +950,11 @@ export class EconomicMarket {
   }
 
   /** The best provider that is free, by the ranking of the client. */
-  #choose(owner: OwnerParty, costWei: bigint): ProviderParty | undefined {
+  #choose(
+    owner: OwnerParty,
+    costWei: bigint,
+    { isLease = false }: { isLease?: boolean } = {},
+  ): ProviderParty | undefined {
     const collateralWei = this.#collateral(costWei);
     const free = this.providers.filter(
       (provider) =>
@@ -964,7 +968,8 @@ export class EconomicMarket {
         report.record.secondsSold > 0 || report.freeStakeWei >= standingStakeWei(costWei, ANKR);
       if (!hasStanding) return [];
       const capacity = { slots, freeSlots: slots - busy, shape: RESOURCES, measuredAt: "" };
-      return [{ ...report, costWei, capacity, record: { ...report.record, left: leftBy.size } }];
+      const record = { ...report.record, ...(isLease ? { left: leftBy.size } : {}) };
+      return [{ ...report, costWei, capacity, record }];
     });
     const seed = `${owner.address} ${++owner.serial}`;
     const [best] = rankProviders(reports, { resources: RESOURCES, currency: ANKR, seed });
