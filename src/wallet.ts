@@ -4,7 +4,7 @@ import { formatAmount } from "./amount.ts";
 import { Erc20 } from "./chain/erc20.ts";
 import type { Deployment } from "./deployment.ts";
 import { NeuraError } from "./errors.ts";
-import { asking, connectContracts } from "./market/context.ts";
+import { asking, chainTime, connectContracts } from "./market/context.ts";
 
 /** An account's money in and beside the market. */
 export interface Balance {
@@ -22,6 +22,9 @@ export interface WalletOptions {
   deployment: Deployment;
   signer: Signer;
 }
+
+/** How long a permit is good [s]. */
+const PERMIT_SECONDS = 3600;
 
 type Sent = { hash: string; gasUsed: bigint };
 
@@ -56,6 +59,35 @@ export async function deposit(
   if (!native) await new Erc20(currency.address, signer).allow(from, contracts.TaskMarket, amountWei);
   const { market } = connectContracts(deployment, signer);
   return await sent(market.depositFor(account, amountWei, { value: native ? amountWei : 0n }));
+}
+
+/**
+ * Puts `amountWei` of the signer's token into its own balance in one transaction, with a permit in place of an approval.
+ * Errors: `wallet.insufficient-funds`, `token.no-permit`.
+ */
+export async function depositWithPermit(
+  { deployment, signer }: WalletOptions,
+  { amountWei }: { amountWei: bigint },
+): Promise<Sent> {
+  const { contracts, currency } = deployment;
+  const from = await signer.getAddress();
+  const { ownWei } = await balanceOf({ deployment, signer }, from);
+  if (ownWei < amountWei) {
+    throw insufficient({ account: from, hasWei: ownWei, neededWei: amountWei, deployment, where: "" });
+  }
+  if (currency.address === ZeroAddress) {
+    throw new NeuraError("token.no-permit", `${currency.symbol} is the chain's own coin, which needs none.`, {
+      next: "Deposit without --permit.",
+    });
+  }
+  const deadlineSeconds = (await chainTime(providerOf(signer))) + PERMIT_SECONDS;
+  const { v, r, s } = await new Erc20(currency.address, signer).permit(signer, {
+    spender: contracts.TaskMarket,
+    amountWei,
+    deadlineSeconds,
+  });
+  const { market } = connectContracts(deployment, signer);
+  return await sent(market.depositWithPermit(amountWei, deadlineSeconds, v, r, s));
 }
 
 /** Pays `amountWei` of the signer's balance out to `to`. Error: `wallet.insufficient-funds`. */

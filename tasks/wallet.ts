@@ -13,6 +13,10 @@ export const walletTasks = [
   task(["wallet", "deposit"], "Put money into the market, for example: wallet deposit 1.5ANKR")
     .addPositionalArgument({ name: "amount", description: "How much, with its unit" })
     .addOption(optional("account", "Whose balance it goes to (default: the own)"))
+    .addFlag({
+      name: "permit",
+      description: "Of a token that takes permits (ERC-2612): one transaction, without an approval",
+    })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./wallet/deposit.ts"))
     .build(),

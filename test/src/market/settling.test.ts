@@ -332,17 +332,18 @@ describe("market: how tasks are taken and settled", () => {
         delivered(status),
       );
       const ended = await world.client.status(task.id);
+      const slashedWei = (COLLATERAL_WEI * (await world.market.CONCEDE_BPS())) / 10_000n;
       expect(ended).to.include({ status: "Resolved", outcome: "Conceded", fault: "Provider" });
       expect(ended.payment).to.deep.equal({
         paidWei: 0n,
         feeWei: 0n,
         refundedWei: COST_WEI,
-        slashedWei: 1_000n,
-        compensationWei: 1_000n,
+        slashedWei,
+        compensationWei: slashedWei,
         bondWei: bondWei(),
         bondBackWei: bondWei(),
       });
-      expect(await balance(world.owner.address)).to.equal(COST_WEI + 1_000n + bondWei());
+      expect(await balance(world.owner.address)).to.equal(COST_WEI + slashedWei + bondWei());
       expect(await balance(provider.account.address)).to.equal(0n);
     });
 
