@@ -20,6 +20,7 @@ export { backUpKeys, restoreKeys } from "./keys/backup.ts";
 export { provePossession } from "./keys/possession.ts";
 export { publishedKeys, publishKey } from "./keys/publish.ts";
 export { findKey, homeDirectory, listKeys, saveKey, type StoredKey } from "./keystore.ts";
+export { AlarmFeed } from "./market/alarm-feed.ts";
 export {
   type Alarm,
   type AlarmKind,
@@ -119,7 +120,12 @@ export {
   type TopUpRule,
 } from "./market/runway.ts";
 export {
+  type Action,
+  type LeaseStatus,
   type Milestone,
+  type NextStep,
+  type Payment,
+  type Phase,
   taskStatus,
   type TaskStatus,
   waitForTask,
@@ -144,4 +150,4 @@ export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.
 export { Secret } from "./secret.ts";
 export { openStorage, type StorageConfig, storageConfigFrom } from "./storage/open.ts";
 export type { Storage, Stored } from "./storage/storage.ts";
-export { balanceOf, deposit, setDelegate, withdraw } from "./wallet.ts";
+export { balanceOf, deposit, depositWithPermit, setDelegate, withdraw } from "./wallet.ts";

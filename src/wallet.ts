@@ -112,15 +112,17 @@ export interface Delegation {
   readonly expiresAtSeconds: number;
   /** Only for tasks of this provider. Default: any. */
   readonly provider?: string | undefined;
+  /** Only for tasks with this model. Default: any, with or without one. */
+  readonly model?: number | undefined;
 }
 
 /** Lets another account pay for tasks from the signer's balance, replacing what it had. */
 export async function setDelegate(
   { deployment, signer }: WalletOptions,
-  { delegate, limitWei, expiresAtSeconds, provider = ZeroAddress }: Delegation,
+  { delegate, limitWei, expiresAtSeconds, provider = ZeroAddress, model = 0 }: Delegation,
 ): Promise<Sent> {
   const { market } = connectContracts(deployment, signer);
-  const delegation = { limitWei, provider, expiresAt: expiresAtSeconds, model: 0 };
+  const delegation = { limitWei, provider, expiresAt: expiresAtSeconds, model };
   return await sent(market.setDelegate(delegate, delegation));
 }
 

@@ -43,6 +43,7 @@ export const walletTasks = [
       defaultValue: 30,
     })
     .addOption(optional("provider", "Only for tasks of this provider"))
+    .addOption(optional("model", "Only for tasks with this registered model, by its number"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./wallet/delegate.ts"))
     .build(),
