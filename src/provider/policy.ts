@@ -16,6 +16,8 @@ import { type Listen, listenIn, type QuotePolicy, readQuotePolicy } from "./quot
 export interface Policy {
   /** Owners that are served; without `allow`: all but those in `deny`. */
   readonly owners: Choice;
+  /** Arbiters that may decide about what this provider has at stake; a task that names another is refused. */
+  readonly arbiters: readonly string[] | "any";
   /** Applications that are run. */
   readonly applications: Choice;
   /** Largest payload that is fetched [MiB]. */
@@ -99,6 +101,7 @@ export interface Refusal {
 
 export const DEFAULT_POLICY: Policy = {
   owners: { allow: undefined, deny: [] },
+  arbiters: [],
   applications: { allow: undefined, deny: [] },
   maxPayloadMiB: 1024,
   minRateWei: undefined,
@@ -152,7 +155,8 @@ export async function loadPolicy(path: string | undefined, directory: string): P
 function readPolicy(file: Fields): Policy {
   const accept = file.object("accept");
   const policy: Policy = {
-    owners: choice(file.object("owners"), (name) => (isAddress(name) ? getAddress(name) : undefined)),
+    owners: choice(file.object("owners"), addressIn),
+    arbiters: arbitersIn(file),
     applications: choice(file.object("applications"), (name) => name),
     maxPayloadMiB: file.whole("maxPayloadMiB", { from: 1 }) ?? DEFAULT_POLICY.maxPayloadMiB,
     minRateWei: file.amount("minRateWei"),
@@ -246,6 +250,10 @@ export function judgeTerms(
   if (!isChosen(policy.owners, terms.owner)) {
     return { reason: "PolicyRefused", message: `The owner ${terms.owner} is not served here.` };
   }
+  const { arbiter } = terms;
+  if (arbiter !== undefined && policy.arbiters !== "any" && !policy.arbiters.includes(arbiter)) {
+    return { reason: "PolicyRefused", message: `The arbiter ${arbiter} is not one that is trusted here.` };
+  }
   const [miss] = missesOf(work.resources, offer.shape);
   if (miss) {
     const { field, needed, offered } = miss;
@@ -334,6 +342,15 @@ function isChosen({ allow, deny }: Choice, name: string): boolean {
 }
 
 // ---- Reading ----
+
+function addressIn(text: string): string | undefined {
+  return isAddress(text) ? getAddress(text) : undefined;
+}
+
+function arbitersIn(file: Fields): Policy["arbiters"] {
+  const names = file.names("arbiters", (name) => (name === "any" ? name : addressIn(name)));
+  return names?.includes("any") === true ? "any" : (names ?? DEFAULT_POLICY.arbiters);
+}
 
 function choice(fields: Fields, read: (name: string) => string | undefined): Choice {
   const names = { allow: fields.names("allow", read), deny: fields.names("deny", read) ?? [] };

@@ -45,6 +45,7 @@ describe("parsePolicy", () => {
   it("reads every field", () => {
     const policy: Policy = {
       owners: { allow: [OWNER], deny: [] },
+      arbiters: [OWNER],
       applications: { allow: undefined, deny: ["ocr"] },
       maxPayloadMiB: 5,
       minRateWei: 10n ** 20n,
@@ -218,6 +219,18 @@ describe("judgeTerms", () => {
     expect(judge(taskWith(), { owners: { allow: [OWNER], deny: [] } })).to.be.undefined;
     expect(judge(taskWith(), { owners: { allow: [], deny: [] } })).to.equal("PolicyRefused");
     expect(judge(taskWith(), { owners: { allow: undefined, deny: [OWNER] } })).to.equal("PolicyRefused");
+  });
+
+  it("A22_ takes no task that is judged by whom it does not trust", () => {
+    const plain = taskWith();
+    const judged = { ...plain, terms: { ...plain.terms, arbiter: OWNER } };
+    expect(judge(judged)).to.equal("PolicyRefused");
+    expect(judge(judged, { arbiters: [OWNER] })).to.be.undefined;
+    expect(judge(judged, { arbiters: "any" })).to.be.undefined;
+    const text = (arbiters: unknown) => JSON.stringify({ schema: "neura/provider-policy/1", arbiters });
+    expect(parsePolicy(text([OWNER.toLowerCase()])).arbiters).to.deep.equal([OWNER]);
+    expect(parsePolicy(text(["any"])).arbiters).to.equal("any");
+    expect(() => parsePolicy(text(["0x12"]))).to.throw('"0x12"');
   });
 
   it("puts at stake no more than is free", () => {

@@ -125,7 +125,13 @@ export class ProcessStage {
   async setPolicy({ address }: { address: string }, policy: Record<string, unknown>): Promise<void> {
     const directory = nodeDirectory(this.home, address);
     await mkdir(directory, { recursive: true });
-    const file = { schema: "neura/provider-policy/1", open: false, coverGas: false, ...policy };
+    const file = {
+      schema: "neura/provider-policy/1",
+      open: false,
+      coverGas: false,
+      arbiters: ["any"],
+      ...policy,
+    };
     await writeFile(join(directory, "policy.json"), JSON.stringify(file));
   }
 

@@ -92,7 +92,7 @@ export class Stage {
       pollMs: 20,
       onEvent: (event) => void this.events.push(event),
       ...change,
-      policy: { ...DEFAULT_POLICY, coverGas: false, ...change.policy },
+      policy: { ...DEFAULT_POLICY, coverGas: false, arbiters: "any", ...change.policy },
     };
   }
 
