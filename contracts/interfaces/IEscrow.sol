@@ -17,7 +17,7 @@ interface IEscrow {
     struct Delegation {
         /// What is left to spend [wei].
         uint96 limitWei;
-        /// Only for tasks of this provider; zero: any.
+        /// Only for tasks of this provider that name no backup; zero: any.
         address provider;
         /// Last second at which it can be used [s].
         uint40 expiresAt;

@@ -92,7 +92,10 @@ abstract contract Orders is IOrders, TaskBook {
             return false;
         }
         if (order_.signature.length == 0 && !order_.sponsored) {
-            _fundByDelegate(terms, cost);
+            // A backup is another provider: only who may pay any may name one.
+            address provider = order_.backup == address(0) ? terms.provider : address(0);
+            _spendDelegation(terms.owner, cost, provider, terms.conditions.model());
+            _fundByOwner(terms.owner, cost);
             return false;
         }
         if (!_isSignedBy(terms.owner, TaskId.unwrap(id), order_.signature)) {

@@ -123,7 +123,8 @@ abstract contract TaskViews is ITaskViews, TaskBook {
     /// @inheritdoc ITaskViews
     function hasBackup(TaskId id) external view override returns (bool) {
         TaskState state = _tasks[id];
-        return state.has(BACKUP) || state.status() == Status.Standby;
+        Status status = state.status();
+        return status == Status.Standby || (status < Status.Standby && state.has(BACKUP));
     }
 
     /// @inheritdoc ITaskViews
