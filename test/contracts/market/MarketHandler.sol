@@ -59,7 +59,7 @@ contract TenthArbiter is IArbiter {
 
 /// @notice Random calls by random parties on random tasks of every kind, each compared with the model.
 abstract contract MarketHandler is MarketModel {
-    uint256 private constant TASKS_AT_MOST = 24;
+    uint256 private constant TASKS_AT_MOST = 12;
     uint256 private constant OWNER_KEY = 0xA11CE;
     uint256 private constant OPERATOR_KEY = 0x0BE;
     /// Enough for everything that a party can do.
@@ -116,9 +116,22 @@ abstract contract MarketHandler is MarketModel {
 
     // ---- Money ----
 
-    function deposit(uint256 who, uint256 to, uint256 amount, bool plain) external {
-        amount = bound(amount, 1, 1e20);
-        (address from, address account) = (_party(who), _party(plain ? who : to));
+    /// @dev Few functions for all of it, so that most calls are left to tasks.
+    function money(uint256 verb, uint256 who, uint256 to, uint256 amount) external {
+        verb = verb % 8;
+        if (verb < 2) _deposit(_party(who), _party(verb == 0 ? who : to), bound(amount, 1, 1e20), verb == 0);
+        else if (verb == 2) _donate(bound(amount, 1, 1e18));
+        else if (verb == 3) _withdraw(_party(who), amount);
+        else if (verb == 4) _payout(who);
+        else if (verb == 5) _collect(_party(who), _party(to));
+        else if (verb == 6) {
+            vm.prank(ADMIN);
+            market.scheduleFee(bound(amount, 0, 1_000));
+        } else vm.warp(vm.getBlockTimestamp() + bound(amount, 0, 2 hours));
+        _compare();
+    }
+
+    function _deposit(address from, address account, uint256 amount, bool plain) private {
         vm.prank(from);
         (bool success, ) = address(market).call{value: amount}(
             plain ? bytes("") : abi.encodeCall(market.depositFor, (account, amount))
@@ -126,35 +139,38 @@ abstract contract MarketHandler is MarketModel {
         _expect(success, "a deposit was refused");
         deposited += amount;
         balances[account] += amount;
-        _compare();
     }
 
     /// @dev Coins that arrive without a call (A09).
-    function donate(uint256 amount) external {
-        amount = bound(amount, 1, 1e18);
+    function _donate(uint256 amount) private {
         vm.deal(address(market), address(market).balance + amount);
         donated += amount;
-        _compare();
     }
 
-    function withdraw(uint256 who, uint256 amount) external {
-        address party = _party(who);
+    function _withdraw(address party, uint256 amount) private {
         if (balances[party] == 0) return;
         amount = bound(amount, 1, balances[party]);
         vm.prank(party);
         market.withdraw(amount);
         _withdrawn(party, amount);
-        _compare();
     }
 
-    function payout(uint256 who) external {
+    function _payout(uint256 who) private {
         address provider = providers[who % 3];
         uint256 amount = balances[provider];
-        vm.prank(who % 2 == 0 ? registry.operatorOf(provider) : provider);
+        address caller = who % 2 == 0 ? registry.operatorOf(provider) : provider;
+        vm.prank(caller);
         (bool success, ) = address(market).call(abi.encodeCall(market.payout, (provider)));
         _expect(success == (amount != 0), "payout");
         if (success) _withdrawn(provider, amount);
-        _compare();
+    }
+
+    function _collect(address first, address second) private {
+        address[] memory accounts = new address[](2);
+        (accounts[0], accounts[1]) = (first, second);
+        market.collectFees(accounts);
+        _collected(first);
+        _collected(second);
     }
 
     /// @dev A payment whose receiver acts in the middle of it (A02).
@@ -179,19 +195,6 @@ abstract contract MarketHandler is MarketModel {
             _applied(verb, i, party, a);
         }
         _compare();
-    }
-
-    function collect(uint256 who) external {
-        address[] memory accounts = new address[](2);
-        (accounts[0], accounts[1]) = (_party(who), _party(who / 16));
-        market.collectFees(accounts);
-        for (uint256 i = 0; i < 2; ++i) _collected(accounts[i]);
-        _compare();
-    }
-
-    function setFee(uint256 bps) external {
-        vm.prank(ADMIN);
-        market.scheduleFee(bound(bps, 0, 1_000));
     }
 
     function _withdrawn(address party, uint256 amount) private {
@@ -250,6 +253,7 @@ abstract contract MarketHandler is MarketModel {
         uint256 value
     ) external {
         if (ghosts.length == TASKS_AT_MOST) return;
+        if (seed % 16 == 0) return _revoke(seed);
         Draft memory d;
         d.terms = _termsOf(seed, amount, seconds_, collateral);
         bool named = d.terms.provider != address(0);
@@ -287,8 +291,7 @@ abstract contract MarketHandler is MarketModel {
     }
 
     /// @dev A signed order that its owner makes impossible before it is sent.
-    function revoke(uint256 seed) external {
-        if (ghosts.length == TASKS_AT_MOST) return;
+    function _revoke(uint256 seed) private {
         Draft memory d;
         d.terms = _termsOf(seed, seed, seed, seed);
         d.workHash = market.hashWork(someWork(), address(0));
@@ -297,7 +300,7 @@ abstract contract MarketHandler is MarketModel {
         market.revokeOrder(d.terms, d.workHash);
         Ghost storage g = ghosts.push();
         (g.terms, g.workHash, g.id, g.payer) = (d.terms, d.workHash, d.id, d.terms.owner);
-        (g.status, g.outcome, g.since) = (Status.Cancelled, Outcome.OwnerCancelled, block.timestamp);
+        (g.status, g.outcome, g.since) = (Status.Cancelled, Outcome.OwnerCancelled, vm.getBlockTimestamp());
         _compare();
     }
 
@@ -310,7 +313,7 @@ abstract contract MarketHandler is MarketModel {
         (g.terms, g.workHash, g.id, g.payer) = (d.terms, d.workHash, d.id, payer);
         (g.backup, g.standby) = (d.backup, d.backup != address(0));
         g.feeBps = market.feeBps();
-        (g.openedAt, g.since) = (block.timestamp, block.timestamp);
+        (g.openedAt, g.since) = (vm.getBlockTimestamp(), vm.getBlockTimestamp());
         g.status = Status.Funded;
         enter(g, d.cost);
         ++made[
@@ -344,8 +347,8 @@ abstract contract MarketHandler is MarketModel {
         if (d.sponsored) order.signature = sign(OWNER_KEY, TaskId.unwrap(d.id));
         if (!d.quoted) return order;
         order.quote.nonce = ++_nonce;
-        order.quote.expiresAt = uint40(block.timestamp);
-        order.quote.signature = sign(OPERATOR_KEY, market.quoteDigest(d.id, _nonce, block.timestamp));
+        order.quote.expiresAt = uint40(vm.getBlockTimestamp());
+        order.quote.signature = sign(OPERATOR_KEY, market.quoteDigest(d.id, _nonce, vm.getBlockTimestamp()));
     }
 
     function _termsOf(
@@ -366,7 +369,7 @@ abstract contract MarketHandler is MarketModel {
         if (!named) price |= (amount + (seed % 1e14)) << 96;
         if (lease) price |= ((600 + (seed % 1 hours)) << 200) | ((seed % 1 days) << 224);
         terms.price = Price.wrap(price);
-        uint256 start = block.timestamp + (seed % 6 hours);
+        uint256 start = vm.getBlockTimestamp() + (seed % 6 hours);
         uint256 conditions = Conditions.unwrap(
             conditionsOf(start, start + (lease ? 1 hours : seconds_) + (seed % 1_000), seconds_)
         );
@@ -383,32 +386,53 @@ abstract contract MarketHandler is MarketModel {
 
     // ---- Tasks go on ----
 
-    /// @dev What fits the task's status, by somebody who mostly may.
+    /// @dev A few steps of one task: what fits its status, by somebody who mostly may, at a time that matters.
     function act(uint256 which, uint256 seed, uint256 amount) public {
         if (ghosts.length == 0) return;
         uint256 i = which % ghosts.length;
-        Verb verb = _fitting(ghosts[i], seed);
-        _call(verb, i, _actor(verb, ghosts[i], seed >> 16), _argsOf(verb, ghosts[i], seed >> 32, amount));
+        for (uint256 steps = 1 + (seed % 4); steps > 0; --steps) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            _pass(ghosts[i], seed >> 200);
+            Verb verb = _fitting(ghosts[i], seed);
+            address caller = _actor(verb, ghosts[i], seed >> 16);
+            _call(verb, i, caller, _argsOf(verb, ghosts[i], seed >> 32, amount));
+        }
         _compare();
     }
 
-    /// @dev At a deadline of the task, or a second after it.
-    function actAtTheEdge(uint256 which, uint256 seed, uint256 amount) external {
-        if (ghosts.length == 0) return;
-        Ghost storage g = ghosts[which % ghosts.length];
-        uint256[8] memory edges = [
-            g.terms.conditions.startBy(),
-            g.since + KEY_WINDOW,
-            g.since + TAKE_OVER_WINDOW,
-            g.terms.conditions.completeBy(),
-            g.since + g.terms.conditions.challengePeriod(),
-            g.since + CONCESSION_WINDOW,
-            g.endsAt + (seed % 2 == 0 ? 0 : g.terms.price.heartbeat()),
-            g.lastBeat + (seed % 3 == 0 ? 3 : 1) * g.terms.price.heartbeat()
-        ];
-        uint256 edge = edges[(seed >> 200) % 8] + ((seed >> 210) % 2);
-        if (edge > block.timestamp) vm.warp(edge);
-        act(which, seed, amount);
+    /// @dev The same with the newest task: it gets further.
+    function actOnTheNewest(uint256 seed, uint256 amount) external {
+        if (ghosts.length != 0) act(ghosts.length - 1, seed, amount);
+    }
+
+    /// @dev No time passes, or a little, or all until a deadline of the task, or a second more.
+    function _pass(Ghost storage g, uint256 seed) private {
+        uint256 edge = vm.getBlockTimestamp() + ((seed >> 8) % 10 minutes);
+        if (seed % 4 == 0) return;
+        if (seed % 4 != 1) edge = _edge(g, seed >> 16) + ((seed >> 8) % 2);
+        if (edge > vm.getBlockTimestamp()) vm.warp(edge);
+    }
+
+    function _edge(Ghost storage g, uint256 seed) private view returns (uint256) {
+        Status status = g.status;
+        if (status == Status.Funded) {
+            return g.terms.conditions.startBy() + (seed % 4 == 0 ? TAKE_OVER_WINDOW : 0);
+        }
+        if (status == Status.Assigned) return g.since + KEY_WINDOW;
+        if (status == Status.Standby) return g.since + TAKE_OVER_WINDOW;
+        if (status == Status.Delivered) return g.since + g.terms.conditions.challengePeriod();
+        if (status == Status.Disputed) {
+            return seed % 4 == 0 ? g.rulingBy : g.since + CONCESSION_WINDOW;
+        }
+        if (g.readyAt != 0) {
+            uint256 beat = g.terms.price.heartbeat();
+            if (seed % 4 < 2) return g.lastBeat + beat;
+            return seed % 4 == 2 ? g.lastBeat + 3 * beat : g.endsAt + (seed % 8 == 3 ? 0 : beat);
+        }
+        if (seed % 3 == 0) return g.since + DECLINE_WINDOW;
+        if (seed % 3 == 1) return g.since + g.terms.conditions.duration();
+        uint256 latest = g.terms.conditions.completeBy();
+        return g.provider == g.terms.provider ? latest : g.since + latest - g.terms.conditions.startBy();
     }
 
     /// @dev Anything by anybody.
@@ -442,10 +466,6 @@ abstract contract MarketHandler is MarketModel {
         _compare();
     }
 
-    function wait(uint256 seconds_) external {
-        vm.warp(block.timestamp + bound(seconds_, 0, 2 hours));
-    }
-
     function _call(Verb verb, uint256 i, address caller, Args memory a) private {
         Ghost storage g = ghosts[i];
         bytes memory data = _dataOf(verb, g, a);
@@ -464,7 +484,7 @@ abstract contract MarketHandler is MarketModel {
         if (g.status != Status.Delivered) return;
         uint256 time;
         (g.bond, g.arbiterFee, time) = market.bondOf(g.terms);
-        g.rulingBy = block.timestamp + time;
+        g.rulingBy = vm.getBlockTimestamp() + time;
     }
 
     function _applied(Verb verb, uint256 i, address caller, Args memory a) private {
@@ -489,7 +509,7 @@ abstract contract MarketHandler is MarketModel {
         if (verb == Verb.Decline) a.outcome = Outcome(bound(seed, 5, 14));
         else if (verb == Verb.Deliver) {
             a.outcome = Outcome(bound(seed, 0, 6));
-            uint256 passed = block.timestamp - g.since;
+            uint256 passed = vm.getBlockTimestamp() - g.since;
             uint256 most = g.terms.conditions.duration();
             a.seconds_ = bound(amount, 0, (passed < most ? passed : most) + (seed % 8 == 0 ? 1 : 0));
         } else if (verb == Verb.Close) {
@@ -562,8 +582,9 @@ abstract contract MarketHandler is MarketModel {
             return _party(seed >> 3);
         }
         if (verb == Verb.AcceptOpen) return registry.operatorOf(providers[(seed >> 16) % 3]);
-        if (verb == Verb.TakeOver) return g.backup;
+        if (verb == Verb.TakeOver) return providers[2];
         address provider = g.provider == address(0) ? g.terms.provider : g.provider;
+        if (provider == address(0)) return STRANGER;
         return seed % 3 == 0 ? provider : registry.operatorOf(provider);
     }
 
@@ -683,7 +704,7 @@ abstract contract MarketHandler is MarketModel {
     /// @notice Ends every live task as a stranger, when all deadlines have passed (I-8), and takes everything out.
     function closeEverything() external {
         if (msg.sender != _test) return;
-        uint256 time = block.timestamp;
+        uint256 time = vm.getBlockTimestamp();
         // A task that is failed may be left to its backup, which does not come either.
         for (uint256 round = 0; round < 2; ++round) {
             time += 75 days;

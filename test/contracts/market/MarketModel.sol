@@ -159,7 +159,7 @@ abstract contract MarketModel is MarketTest {
 
     function move(Ghost storage g, Status status, Outcome outcome) internal {
         if (!allowed(g.status, status)) broken = "I-3: no such transition";
-        (g.status, g.outcome, g.since) = (status, outcome, block.timestamp);
+        (g.status, g.outcome, g.since) = (status, outcome, vm.getBlockTimestamp());
     }
 
     /// @dev What the call does to its task and to everybody, once it went through.
@@ -210,8 +210,8 @@ abstract contract MarketModel is MarketTest {
     function declined(Ghost storage g, Outcome reason) private {
         bool isOpen = g.terms.provider == address(0);
         if (g.provider == address(0)) g.provider = g.terms.provider;
-        unlock(g, 0, 1);
-        if (isOpen && block.timestamp <= g.terms.conditions.startBy()) {
+        unlock(g, 0, g.status == Status.Funded ? 0 : 1);
+        if (isOpen && vm.getBlockTimestamp() <= g.terms.conditions.startBy()) {
             move(g, Status.Funded, reason);
             (g.provider, g.price) = (address(0), 0);
         } else passOn(g, Status.Declined, reason);
@@ -271,8 +271,8 @@ abstract contract MarketModel is MarketTest {
 
     function leased(Verb verb, Ghost storage g, address caller, Args memory a) private {
         if (verb == Verb.Ready) {
-            (g.readyAt, g.lastBeat) = (block.timestamp, block.timestamp);
-            g.endsAt = block.timestamp + g.terms.conditions.duration();
+            (g.readyAt, g.lastBeat) = (vm.getBlockTimestamp(), vm.getBlockTimestamp());
+            g.endsAt = vm.getBlockTimestamp() + g.terms.conditions.duration();
         } else if (verb == Verb.Heartbeat) {
             if (g.status == Status.Active && g.readyAt != 0 && !isDown(g)) beat(g);
         } else if (verb == Verb.Draw) {
@@ -286,7 +286,7 @@ abstract contract MarketModel is MarketTest {
             g.extra += a.seconds_;
             g.endsAt += a.seconds_;
         } else if (verb == Verb.Close) {
-            uint256 end = block.timestamp;
+            uint256 end = vm.getBlockTimestamp();
             if (a.outcome == Outcome.ProviderClosed) end += g.terms.price.notice();
             if (end < g.endsAt) g.endsAt = end;
             if (g.closing == Outcome.None) g.closing = a.outcome;
@@ -315,14 +315,14 @@ abstract contract MarketModel is MarketTest {
 
     /// @dev Time since the last heartbeat is up if that was not longer than the terms say.
     function beat(Ghost storage g) private {
-        uint256 until = block.timestamp < g.endsAt ? block.timestamp : g.endsAt;
+        uint256 until = vm.getBlockTimestamp() < g.endsAt ? vm.getBlockTimestamp() : g.endsAt;
         if (until <= g.lastBeat) return;
         if (until - g.lastBeat <= g.terms.price.heartbeat()) g.up += until - g.lastBeat;
         g.lastBeat = until;
     }
 
     function isDown(Ghost storage g) internal view returns (bool) {
-        uint256 until = block.timestamp < g.endsAt ? block.timestamp : g.endsAt;
+        uint256 until = vm.getBlockTimestamp() < g.endsAt ? vm.getBlockTimestamp() : g.endsAt;
         return until > g.lastBeat + 3 * g.terms.price.heartbeat();
     }
 
@@ -420,6 +420,6 @@ abstract contract MarketModel is MarketTest {
         uint256 first = g.terms.price.amountWei();
         uint256 span = g.terms.conditions.startBy() - g.openedAt;
         uint256 rise = g.terms.price.maximumWei() - first;
-        return span == 0 ? first + rise : first + (rise * (block.timestamp - g.openedAt)) / span;
+        return span == 0 ? first + rise : first + (rise * (vm.getBlockTimestamp() - g.openedAt)) / span;
     }
 }

@@ -8,6 +8,10 @@ interface Vm {
 
     function warp(uint256 timestamp) external;
 
+    /// @notice The time of now, also after a {warp} in the same function: the compiler takes `block.timestamp` for a
+    /// constant of the transaction.
+    function getBlockTimestamp() external view returns (uint256 timestamp);
+
     function chainId(uint256 id) external;
 
     function deal(address account, uint256 balance) external;
@@ -27,6 +31,11 @@ interface Vm {
 
     /// @notice The next call comes from `sender`.
     function prank(address sender) external;
+
+    /// @notice All calls come from `sender` until {stopPrank}.
+    function startPrank(address sender) external;
+
+    function stopPrank() external;
 
     function addr(uint256 privateKey) external pure returns (address);
 
