@@ -28,7 +28,7 @@ interface ITasks {
     function deliver(Terms calldata terms, bytes32 workHash, Delivery calldata delivery) external;
 
     /// @notice Refuses the task with a reason; everything goes back, at no cost: before accepting until `startBy`,
-    /// after it for {ITaskViews.declineWindow}.
+    /// after it for {ITaskViews.declineWindow}, and then it counts as declined.
     function decline(Terms calldata terms, bytes32 workHash, Outcome reason) external;
 
     /// @notice Pays a delivery with a challenge period: the owner or its delegate at any time in it, anyone after it.

@@ -243,14 +243,8 @@ contract TaskMarket is ITasks, TaskBook, Escrow, ProtocolFee {
         }
         if (_isOpen(state, terms)) _reopen(id, state, terms, provider, reason);
         else _closeOrPassOn(id, state, terms, Status.Declined, reason);
-        // Interaction: the registry, which calls nobody.
-        _registry.release(
-            provider,
-            taken ? terms.assurance.collateralWei() : 0,
-            0,
-            IProviderRegistry.Record.Declined,
-            _isOpen(state, terms)
-        );
+        // Interaction: the registry, which calls nobody. Nothing is on record of who did not accept: anybody can order.
+        if (taken) _release(state, terms, provider, 0, IProviderRegistry.Record.Declined);
     }
 
     /// @dev A sealed task whose provider leaves before it began is anybody's again, if there is time.

@@ -119,6 +119,8 @@ interface Followed {
   readonly feeBps: bigint;
   provider: string;
   priceWei: bigint;
+  /** Whether its provider accepted it: before that, a decline is on no record. */
+  taken: boolean;
   report?: Report;
   drawnSeconds: number;
 }
@@ -210,7 +212,13 @@ export class Recomputation {
     if (event.name === "TaskSubmitted") {
       const { terms } = event.task;
       this.#tasks.set(event.id, {
-        ...{ terms, provider: terms.provider, priceWei: terms.price.amountWei, drawnSeconds: 0 },
+        ...{
+          terms,
+          provider: terms.provider,
+          priceWei: terms.price.amountWei,
+          taken: false,
+          drawnSeconds: 0,
+        },
         feeBps: this.#feeAt(atSeconds),
       });
       return;
@@ -220,22 +228,26 @@ export class Recomputation {
     if (task === undefined) return;
     const { terms } = task;
     switch (event.name) {
+      case "TaskAccepted":
+        task.taken = true;
+        return;
       case "TaskAssigned":
         task.provider = event.provider;
         task.priceWei = event.priceWei;
+        task.taken = true;
         return;
       case "TaskReopened":
-        this.#fault(event.provider, event.reason, atSeconds);
+        this.#fault(task, event.reason, atSeconds);
         task.provider = ZeroAddress;
+        task.taken = false;
         return;
-      case "TaskPassedOn": {
-        this.#fault(task.provider, event.outcome, atSeconds);
+      case "TaskPassedOn":
+        this.#fault(task, event.outcome, atSeconds);
+        task.taken = false;
         return;
-      }
-      case "TaskClosed": {
-        this.#fault(task.provider, event.outcome, atSeconds);
+      case "TaskClosed":
+        this.#fault(task, event.outcome, atSeconds);
         return;
-      }
       case "TaskDelivered":
         task.report = event.delivery;
         if ((terms.conditions.challengePeriodSeconds ?? 0) === 0) this.#sell(task, event.delivery);
@@ -262,7 +274,7 @@ export class Recomputation {
         // One that was down is paid for what it was up, and not completed.
         const tasks = event.outcome === Outcome.ProviderDown ? 0 : 1;
         this.#earn(task, { paidWei: task.priceWei * BigInt(seconds), seconds, tasks });
-        this.#fault(task.provider, event.outcome, atSeconds);
+        this.#fault(task, event.outcome, atSeconds);
         return;
       }
       default:
@@ -287,8 +299,8 @@ export class Recomputation {
     figures.feesWei += (paidWei * feeBps) / BPS;
   }
 
-  #fault(provider: string, outcome: Outcome, atSeconds: number): void {
-    if (!this.#counts(provider, atSeconds)) return;
+  #fault({ provider, taken }: Followed, outcome: Outcome, atSeconds: number): void {
+    if (!taken || !this.#counts(provider, atSeconds)) return;
     const figures = this.figuresOf(provider);
     if (isDecline(outcome)) figures.declined++;
     else if (outcome === Outcome.ProviderAbandoned || outcome === Outcome.ProviderClosed) figures.abandoned++;

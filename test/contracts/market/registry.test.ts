@@ -195,7 +195,7 @@ for (const [currency, options] of CURRENCIES) {
       await expectMoves(
         fixture,
         () => market.connect(parties.provider).decline(declined.terms, declined.workHash, 9n),
-        { "ledger.owner": COST_WEI, declined: 1n },
+        { "ledger.owner": COST_WEI },
       );
     });
 

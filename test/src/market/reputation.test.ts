@@ -189,7 +189,7 @@ describe("recomputing reputation and rewards", () => {
       const report = await recomputeReputation(context);
       expect(report.differences).to.deep.equal([]);
       const own = report.providers.find((each) => each.provider === provider.address);
-      expect(own).to.include({ declined: 3, abandoned: 2, failed: 2, disputed: 3 });
+      expect(own).to.include({ declined: 1, abandoned: 2, failed: 2, disputed: 3 });
       const record = await market.recordOf(provider.address);
       expect(own?.completed).to.equal(Number(record.completed)).and.to.be.greaterThan(10);
       expect(own?.feesPaidWei).to.equal(own?.feesWei).and.to.be.greaterThan(0n);
