@@ -396,7 +396,9 @@ export class EconomicMarket {
       owner.victim = honest[(index * 7) % honest.length];
     }
     const partners = this.providers
-      .filter(({ strategy }) => strategy === "honest" || strategy === "unchallenged")
+      .filter(
+        ({ play }) => play.fakes !== "always" && play.stalls !== true && play.dealsWithItself === undefined,
+      )
       .toSorted((one, other) => one.spread - other.spread);
     for (const [index, owner] of this.owners.entries()) {
       owner.partner =
