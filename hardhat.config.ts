@@ -46,6 +46,8 @@ export default defineConfig({
     ...walletTasks,
   ],
   solidity: {
+    // Solidity tests deploy what is built for the chain: it has to be built before them, also where few are run.
+    splitTestsCompilation: true,
     // Small: a chain takes 24,576 bytes of code. What every task calls is made quick instead.
     compilers: [compiler({ runs: 200 })],
     overrides: { "contracts/market/TaskMarket.sol": compiler({ runs: 20_000 }) },

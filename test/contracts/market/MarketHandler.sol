@@ -81,6 +81,7 @@ abstract contract MarketHandler is MarketModel {
     uint256 private _model;
     uint256 private _nonce;
     uint256 private _limit;
+    uint256 private _drawn;
     uint256 public donated;
     /// How often each verb went through.
     mapping(Verb => uint256) public done;
@@ -178,6 +179,7 @@ abstract contract MarketHandler is MarketModel {
         address party = address(_reentering);
         if (balances[party] == 0 || ghosts.length == 0) return;
         amount = bound(amount, 1, balances[party]);
+        (seed, which) = (_mixed(seed), _mixed(which));
         uint256 i = which % ghosts.length;
         Verb[5] memory verbs = [Verb.Cancel, Verb.Expire, Verb.Settle, Verb.Close, Verb.Draw];
         Verb verb = verbs[seed % 5];
@@ -253,7 +255,12 @@ abstract contract MarketHandler is MarketModel {
         uint256 value
     ) external {
         if (ghosts.length == TASKS_AT_MOST) return;
+        seed = _mixed(seed);
         if (seed % 16 == 0) return _revoke(seed);
+        if ((seed >> 60) % 4 != 0) {
+            (amount, seconds_) = (_mixed(amount), _mixed(seconds_));
+            (collateral, value) = (_mixed(collateral), _mixed(value));
+        }
         Draft memory d;
         d.terms = _termsOf(seed, amount, seconds_, collateral);
         bool named = d.terms.provider != address(0);
@@ -387,10 +394,15 @@ abstract contract MarketHandler is MarketModel {
     // ---- Tasks go on ----
 
     /// @dev A few steps of one task: what fits its status, by somebody who mostly may, at a time that matters.
-    function act(uint256 which, uint256 seed, uint256 amount) public {
+    function act(uint256 which, uint256 seed, uint256 amount) external {
         if (ghosts.length == 0) return;
-        uint256 i = which % ghosts.length;
-        for (uint256 steps = 1 + (seed % 4); steps > 0; --steps) {
+        uint256 i = _mixed(which) % ghosts.length;
+        if (seed % 2 == 0) amount = _mixed(amount);
+        _act(i, _mixed(seed), amount);
+    }
+
+    function _act(uint256 i, uint256 seed, uint256 amount) private {
+        for (uint256 steps = 1 + (seed % 6); steps > 0; --steps) {
             seed = uint256(keccak256(abi.encode(seed)));
             _pass(ghosts[i], seed >> 200);
             Verb verb = _fitting(ghosts[i], seed);
@@ -402,7 +414,7 @@ abstract contract MarketHandler is MarketModel {
 
     /// @dev The same with the newest task: it gets further.
     function actOnTheNewest(uint256 seed, uint256 amount) external {
-        if (ghosts.length != 0) act(ghosts.length - 1, seed, amount);
+        if (ghosts.length != 0) _act(ghosts.length - 1, _mixed(seed), amount);
     }
 
     /// @dev No time passes, or a little, or all until a deadline of the task, or a second more.
@@ -438,6 +450,7 @@ abstract contract MarketHandler is MarketModel {
     /// @dev Anything by anybody.
     function actWildly(uint256 which, uint256 verb, uint256 who, uint256 amount) external {
         if (ghosts.length == 0) return;
+        (which, verb, who) = (_mixed(which), _mixed(verb), _mixed(who));
         uint256 i = which % ghosts.length;
         Verb wild = Verb(verb % (uint256(type(Verb).max) + 1));
         _call(wild, i, _party(who), _argsOf(wild, ghosts[i], who, amount));
@@ -447,6 +460,7 @@ abstract contract MarketHandler is MarketModel {
     /// @dev Two calls of one sender in one transaction; one that fails leaves the other alone.
     function actTwice(uint256 which, uint256 seed, uint256 amount) external {
         if (ghosts.length == 0) return;
+        (which, seed) = (_mixed(which), _mixed(seed));
         (uint256 i, uint256 k) = (which % ghosts.length, (which >> 128) % ghosts.length);
         (Verb first, Verb second) = (_fitting(ghosts[i], seed), _fitting(ghosts[k], seed >> 8));
         address caller = _actor(first, ghosts[i], seed >> 16);
@@ -733,6 +747,11 @@ abstract contract MarketHandler is MarketModel {
     }
 
     receive() external payable {}
+
+    /// @dev The runner draws small numbers and such that it has seen more often than others.
+    function _mixed(uint256 value) private returns (uint256) {
+        return uint256(keccak256(abi.encode(value, ++_drawn)));
+    }
 
     function _party(uint256 seed) private view returns (address) {
         return parties[seed % parties.length];
