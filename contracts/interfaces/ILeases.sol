@@ -14,9 +14,13 @@ import {Outcome, TaskId, Terms} from "../market/Tasks.sol";
 ///   for all of its leases.
 /// - The owner can leave at any second, and pays what is metered until then. The provider can leave on the terms'
 ///   notice, and pays {ITaskViews.ABANDON_BPS} of its collateral for that; it goes on beating until the notice is over.
+/// - It agreed to `duration`: once a provider's notice ends later than that, because of a top-up or of itself, leaving
+///   costs nothing (the lease then ends as `Completed`), and nothing more can be topped up.
 /// - There is no challenge period: who is not served leaves, and has lost one heartbeat's worth at most.
 /// @dev Warning: a heartbeat is the provider's word. An owner that does not look at what it leases pays for whatever
 /// beats.
+/// @dev Warning: with {IDLE_STOP} the provider may leave at any second for free: that nobody uses the lease is its word.
+/// @dev Warning: a provider that is not there when its lease is topped up at its last second fails like any other.
 /// @dev Warning: a top-up is a gift to the task: what of it is not used goes to the task's payer.
 interface ILeases {
     struct Lease {

@@ -18,7 +18,9 @@ import {Outcome, TaskId, Terms, Work} from "../market/Tasks.sol";
 /// @dev Warning: an open task that is not sealed must be encrypted beforehand to those who may take it. Whoever
 /// accepts it without being able to read it risks its collateral.
 /// @dev Warning: a provider that declines a sealed task it accepted makes it wait for another one; the owner loses
-/// time, never money.
+/// time, and as its price goes on rising, up to its maximum.
+/// @dev Warning: the owner's signature does not say who pays. Whoever has it may send the order from the owner's balance
+/// or pay for it; an owner that wants to be sponsored keeps no balance, and tops up no lease that somebody else pays for.
 interface IOrders {
     /// @notice A provider's word that it takes one task: submitting and accepting become one transaction.
     struct Quote {

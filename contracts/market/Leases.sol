@@ -133,6 +133,8 @@ abstract contract Leases is ILeases, TaskBook {
             _requireProvider(id, meter.provider);
             if (reason == Outcome.ProviderClosed) {
                 endsAt = Math.min(meter.endsAt, block.timestamp + terms.price.notice());
+                // It agreed to the duration, and to no top-up: once it has served that, it leaves when it likes.
+                if (endsAt >= meter.readyAt + terms.conditions.duration()) reason = Outcome.Completed;
             } else if (reason != Outcome.OwnerIdle || !terms.conditions.stopsIdle()) {
                 revert TaskMarket_InvalidOutcome(reason);
             }
@@ -140,7 +142,10 @@ abstract contract Leases is ILeases, TaskBook {
         Outcome closing = meter.closing;
         if (closing == Outcome.None) {
             meter.closing = reason;
-        } else if (closing != Outcome.ProviderClosed || reason != Outcome.OwnerClosed) {
+        } else if (
+            reason != Outcome.OwnerClosed ||
+            (closing != Outcome.ProviderClosed && closing != Outcome.Completed)
+        ) {
             // The owner need not wait for the end of its provider's notice; whose decision it was stays.
             revert Leases_AlreadyClosing(id, closing);
         }

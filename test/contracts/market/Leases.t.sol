@@ -165,17 +165,20 @@ contract LeasesTest is FeaturesTest {
         bool possible =
             time <= endsAt &&
                 (closing == Outcome.None ||
-                    (closing == Outcome.ProviderClosed && reason == Outcome.OwnerClosed));
+                    ((closing == Outcome.ProviderClosed || closing == Outcome.Completed) &&
+                        reason == Outcome.OwnerClosed));
         bytes memory data = closeCall(reason);
         assertTrue(can(who, data) == possible, "close");
         if (!possible) return;
         act(who, data);
+        uint256 end = reason == Outcome.ProviderClosed ? time + NOTICE : time;
+        if (end < endsAt) endsAt = end;
+        // Once it has served what it agreed to, leaving is no fault.
+        if (reason == Outcome.ProviderClosed && endsAt >= READY + DURATION) reason = Outcome.Completed;
         assertTrue(
             market.leaseOf(id).closing == (closing == Outcome.None ? reason : closing),
             "whose decision it was"
         );
-        uint256 end = reason == Outcome.ProviderClosed ? time + NOTICE : time;
-        if (end < endsAt) endsAt = end;
     }
 
     function finish(address who) private {
@@ -383,6 +386,37 @@ contract LeasesTest is FeaturesTest {
         assertEq(market.balanceOf(OWNER), cost - PRICE * (time - READY) + slashed, "owner");
         assertEq(registry.providerOf(PROVIDER).stake, STAKE - slashed, "stake");
         assertEq(registry.providerOf(PROVIDER).abandoned, 1, "counted");
+    }
+
+    /// @dev A top-up buys what the provider will sell: it served what it agreed to, and leaves at no cost.
+    function testFuzz_topUpBindsNobodyBeyondWhatWasAgreed(uint32 more, uint16 wait) external {
+        start();
+        for (uint256 i = 0; i < DURATION / BEAT; ++i) {
+            pass(BEAT);
+            beat();
+        }
+        more = uint32(bound(more, 1, 20 days));
+        vm.prank(OWNER);
+        market.topUp{value: PRICE * more}(terms, workHash, more);
+        wait = uint16(bound(wait, 0, more < BEAT ? more : BEAT));
+        pass(wait);
+        act(PROVIDER, closeCall(Outcome.ProviderClosed));
+        assertTrue(market.leaseOf(id).closing == Outcome.Completed, "no fault of its own");
+        bytes memory again = abi.encodeCall(market.topUp, (terms, workHash, 1));
+        bytes memory closing = abi.encodeWithSelector(
+            ILeases.Leases_AlreadyClosing.selector,
+            id,
+            Outcome.Completed
+        );
+        vm.prank(OWNER);
+        market.deposit{value: PRICE}(PRICE);
+        assertRefused(OWNER, again, closing);
+        act(OWNER, closeCall(Outcome.OwnerClosed));
+        act(PROVIDER, endCall());
+        assertStatus(Status.Settled, Outcome.Completed);
+        assertEq(registry.providerOf(PROVIDER).stake, STAKE, "whole stake");
+        assertEq(registry.providerOf(PROVIDER).abandoned, 0, "not counted");
+        assertEq(ledgerOf(PROVIDER), PRICE * (DURATION + wait), "what was up");
     }
 
     function test_RevertWhen_AReasonIsNotTheCallers() external {

@@ -289,7 +289,11 @@ abstract contract MarketModel is MarketTest {
             uint256 end = vm.getBlockTimestamp();
             if (a.outcome == Outcome.ProviderClosed) end += g.terms.price.notice();
             if (end < g.endsAt) g.endsAt = end;
-            if (g.closing == Outcome.None) g.closing = a.outcome;
+            if (g.closing == Outcome.None) {
+                bool served = g.endsAt >= g.readyAt + g.terms.conditions.duration();
+                bool leaves = a.outcome == Outcome.ProviderClosed;
+                g.closing = leaves && served ? Outcome.Completed : a.outcome;
+            }
         } else ended(g, caller);
     }
 
