@@ -72,7 +72,7 @@ for (const contract of [...CONTRACTS, "TaskMarketExtension", "NamedArbiter"]) {
   // The constructor is the contract's own; what the parts share stands once.
   const entries = new Map(
     parts
-      .flatMap(({ abi }) => (Array.isArray(abi) ? abi : []))
+      .flatMap(({ abi }): unknown[] => (Array.isArray(abi) ? abi : []))
       .map((entry) => [JSON.stringify(entry), entry]),
   );
   await writeModule("abi", contract, "abi", [...entries.values()]);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDisputes} from "../interfaces/IDisputes.sol";
-import {ILeases} from "../interfaces/ILeases.sol";
 import {IOrders} from "../interfaces/IOrders.sol";
 import {IProviderRegistry} from "../interfaces/IProviderRegistry.sol";
 import {ITaskBook} from "../interfaces/ITaskBook.sol";
@@ -10,11 +8,8 @@ import {ITasks} from "../interfaces/ITasks.sol";
 import {Resources} from "../libraries/Resources.sol";
 import {
     ASSIGNED,
-    Assignment,
-    BACKUP,
     Delivered,
     Delivery,
-    Fault,
     Outcome,
     Status,
     TaskId,

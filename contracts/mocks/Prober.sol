@@ -38,9 +38,10 @@ contract Prober {
 
     function attempt(Probe calldata one) external {
         Answer memory answer;
-        (answer.done, answer.returned) = one.from == address(0)
-            ? one.target.call{value: one.value}(one.data)
-            : one.from.call(abi.encodeCall(Actor.execute, (one.target, one.value, one.data)));
+        (answer.done, answer.returned) =
+            one.from == address(0)
+                ? one.target.call{value: one.value}(one.data)
+                : one.from.call(abi.encodeCall(Actor.execute, (one.target, one.value, one.data)));
         revert Prober_Undone(answer);
     }
 

@@ -114,7 +114,7 @@ export interface ResolutionFacts {
 const INTERFACE = ITaskMarket__factory.createInterface();
 
 const topicOf = (name: TaskEvent["name"]): string => {
-  const event = INTERFACE.getEvent(name as "TaskSubmitted");
+  const event = INTERFACE.getEvent(name);
   return event.topicHash;
 };
 

@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IOrders} from "../../../contracts/interfaces/IOrders.sol";
 import {
     Assurance,
-    Conditions,
     Delivered,
     Delivery,
     Outcome,

@@ -2,9 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IArbiter} from "../../../contracts/interfaces/IArbiter.sol";
-import {IDisputes} from "../../../contracts/interfaces/IDisputes.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
-import {ILeases} from "../../../contracts/interfaces/ILeases.sol";
 import {IOrders} from "../../../contracts/interfaces/IOrders.sol";
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {
@@ -14,8 +12,7 @@ import {
     Price,
     Status,
     TaskId,
-    Terms,
-    Work
+    Terms
 } from "../../../contracts/market/Tasks.sol";
 import {MarketModel} from "./MarketModel.sol";
 

@@ -12,11 +12,9 @@ import {
     Delivered,
     Delivery,
     Outcome,
-    Price,
     Report,
     Status,
     TaskId,
-    Terms,
     Work
 } from "../../../contracts/market/Tasks.sol";
 import {Test} from "../utils/Test.sol";

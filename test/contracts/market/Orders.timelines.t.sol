@@ -5,7 +5,7 @@ import {IOrders} from "../../../contracts/interfaces/IOrders.sol";
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {ITaskBook} from "../../../contracts/interfaces/ITaskBook.sol";
 import {Resources} from "../../../contracts/libraries/Resources.sol";
-import {Conditions, Delivered, Outcome, Price, Status, Terms} from "../../../contracts/market/Tasks.sol";
+import {Conditions, Outcome, Price, Status, Terms} from "../../../contracts/market/Tasks.sol";
 import {FeaturesTest} from "./FeaturesTest.sol";
 
 /// @dev Open tasks and their price, sealed tasks and backups: what is possible at which second, and for whom.
