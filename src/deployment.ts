@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { getAddress, isAddress, type Provider, ZeroAddress } from "ethers";
 
 import { messageOf, NeuraError } from "./errors.ts";
+import type { Decimal } from "./market/usd.ts";
 
 /** Names of the contracts that every deployment has. */
 export const CONTRACTS = [
@@ -21,6 +22,8 @@ export interface CurrencyInfo {
   readonly address: string;
   readonly symbol: string;
   readonly decimals: number;
+  /** What one unit costs in USD, where somebody wants to see amounts in both. Never in the file. */
+  readonly usd?: Decimal | undefined;
 }
 
 /** What is deployed on one chain: the file `deployments/chain-<id>.json`. */

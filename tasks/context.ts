@@ -7,6 +7,7 @@ import { type Deployment, loadDeployment } from "../src/deployment.ts";
 import { messageOf, NeuraError } from "../src/errors.ts";
 import { loadArweaveKey } from "../src/keys/arweave.ts";
 import { homeDirectory } from "../src/keystore.ts";
+import { parseDecimal } from "../src/market/usd.ts";
 import { openStorage, type StorageConfig, storageConfigFrom } from "../src/storage/open.ts";
 import type { Storage } from "../src/storage/storage.ts";
 import { type CommandResult, EXIT, exitCodeOf, Output, toNeuraError } from "./output.ts";
@@ -94,7 +95,7 @@ export async function openContext(
     signal,
     out,
     signer: once(() => openSigner(config, provider)),
-    deployment: once(() => loadDeployment({ provider, environment })),
+    deployment: once(async () => priced(await loadDeployment({ provider, environment }), environment)),
     storage: async ({ reference = "ar", write = false }: { reference?: string; write?: boolean } = {}) =>
       openStorage(reference, await storageConfig({ environment, home, write, out })),
   };
@@ -235,6 +236,22 @@ async function storageConfig({
   const { key, created } = await loadArweaveKey(join(home, "arweave.json"));
   if (created !== undefined) out.note(`Created an Arweave account that pays for uploads: ${created}`);
   return { ...config, arweave: { ...config.arweave, key } };
+}
+
+/** The deployment whose amounts are shown in USD too, where `NEURA_USD_PRICE` says what one unit costs. */
+function priced(deployment: Deployment, { NEURA_USD_PRICE: price }: Environment): Deployment {
+  if (price === undefined || price === "") return deployment;
+  const usd = parseDecimal(price);
+  if (usd === undefined) {
+    throw new NeuraError(
+      "usage.usd-price",
+      `NEURA_USD_PRICE is ${JSON.stringify(price)}, which is no price.`,
+      {
+        next: `Set it to what one ${deployment.currency.symbol} costs in USD, like 0.042, or unset it.`,
+      },
+    );
+  }
+  return { ...deployment, currency: { ...deployment.currency, usd } };
 }
 
 function once<T>(open: () => Promise<T>): () => Promise<T> {

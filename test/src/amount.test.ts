@@ -45,6 +45,22 @@ describe("amounts", () => {
     expect(() => parseAmount("0.0000001", USDC)).to.throw("is not an amount of USDC");
   });
 
+  it("shows amounts in USD too where there is a price, and reads them", () => {
+    const unit = { ...ANKR, usd: { digits: 42n, scale: 3 } };
+    const of = (text: string) => formatAmount(parseAmount(text, unit), unit);
+    expect(of("1.5ANKR")).to.equal("1.5 ANKR ($0.063)");
+    expect(of("1000")).to.equal("1000 ANKR ($42)");
+    expect(of("123.456789ANKR")).to.equal("123.456789 ANKR ($5.18)");
+    expect(of("1wei")).to.equal("0.000000000000000001 ANKR (<$0.000001)");
+    expect(of("0")).to.equal("0 ANKR ($0)");
+    expect(of("4.2USD")).to.equal("100 ANKR ($4.2)");
+    expect(of("1usd")).to.equal("23.809523809523809523 ANKR ($0.999999)");
+    expect(() => parseAmount("1USD", ANKR)).to.throw("is not an amount of ANKR");
+    const dear = { symbol: "WBTC", decimals: 8, usd: { digits: 9n, scale: -4 } };
+    expect(formatAmount(150_000_000n, dear)).to.equal("1.5 WBTC ($135000)");
+    expect(parseAmount("45000 USD", dear)).to.equal(50_000_000n);
+  });
+
   it("reads back every amount that it writes", () => {
     const units = fc.record({
       symbol: fc.constantFrom("ANKR", "USDC", "ETH"),
