@@ -14,6 +14,7 @@ import {MarketModel} from "./MarketModel.sol";
 contract TaskMarketHandler is MarketHandler {}
 
 /// @notice What holds whatever anybody does with all that the market can, in the native currency.
+/// @dev A handler that reverts has not compared: that fails too.
 contract TaskMarketInvariantsTest is Test {
     ITaskMarket private _market;
     IProviderRegistry private _registry;
@@ -74,6 +75,7 @@ contract TaskMarketInvariantsTest is Test {
 
     // ---- Money ----
 
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I01_I02_marketHoldsExactlyItsLedgerAndEscrows() external view {
         assertEq(
             address(_market).balance,
@@ -91,6 +93,7 @@ contract TaskMarketInvariantsTest is Test {
     }
 
     /// @dev I-2 by task: what went in is locked, or went out; I-3: once.
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I02_I03_eachEscrowLeavesOnce() external view {
         for (uint256 i = 0; i < _handler.taskCount(); ++i) {
             MarketModel.Ghost memory g = _handler.ghost(i);
@@ -102,6 +105,7 @@ contract TaskMarketInvariantsTest is Test {
     }
 
     /// @dev No call moved a wei, or a task, otherwise than the model says.
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I02_I03_I05_I06_I07_I09_I17_everyCallDoesWhatTheModelSays() external view {
         assertEq(bytes(_handler.broken()), "", _handler.broken());
     }
@@ -109,6 +113,7 @@ contract TaskMarketInvariantsTest is Test {
     // ---- Tasks ----
 
     /// @dev Each status has the fields that it needs, and no others.
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I04_I18_fieldsFitTheStatus() external view {
         for (uint256 i = 0; i < _handler.taskCount(); ++i) {
             MarketModel.Ghost memory g = _handler.ghost(i);
@@ -136,6 +141,7 @@ contract TaskMarketInvariantsTest is Test {
     }
 
     /// @dev Meters run forwards, within what was bought and what has passed, and are the model's (I-20).
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I18_I20_metersAreTheModels() external view {
         for (uint256 i = 0; i < _handler.taskCount(); ++i) {
             MarketModel.Ghost memory g = _handler.ghost(i);
@@ -156,6 +162,7 @@ contract TaskMarketInvariantsTest is Test {
     }
 
     /// @dev What can be asked is what then happens: payer, price, cost (I-20).
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I20_viewsAgreeWithEffects() external view {
         for (uint256 i = 0; i < _handler.taskCount(); ++i) {
             MarketModel.Ghost memory g = _handler.ghost(i);
@@ -172,6 +179,7 @@ contract TaskMarketInvariantsTest is Test {
 
     // ---- Providers ----
 
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I11_locksAndSlotsAreThoseOfLiveTasks() external view {
         for (uint256 i = 0; i < 3; ++i) {
             IProviderRegistry.Provider memory provider = _registry.providerOf(_handler.providers(i));
@@ -191,6 +199,7 @@ contract TaskMarketInvariantsTest is Test {
     }
 
     /// @dev Records are what happened, and never shrink.
+    /// hardhat-config: invariant.failOnRevert = true
     function invariant_I10_recordsOnlyGrow() external {
         for (uint256 i = 0; i < 3; ++i) {
             address account = _handler.providers(i);
