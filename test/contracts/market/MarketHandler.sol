@@ -52,6 +52,8 @@ contract TenthArbiter is IArbiter {
         if (_hostile) while (true) {}
         return (escrowWei / 10 + 1, 2 days);
     }
+
+    receive() external payable {}
 }
 
 /// @notice Random calls by random parties on random tasks of every kind, each compared with the model.
