@@ -3,8 +3,6 @@ pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
-import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
@@ -14,6 +12,7 @@ import {ITaskBook} from "../../../contracts/interfaces/ITaskBook.sol";
 import {Currency_NoCode} from "../../../contracts/libraries/Currency.sol";
 import {Outcome, Status, TaskId, Tasks, Terms} from "../../../contracts/market/Tasks.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
+import {PermittedERC20} from "../../../contracts/mocks/PermittedERC20.sol";
 import {FeaturesTest} from "./FeaturesTest.sol";
 
 /// @notice A wallet that is a contract: its owner's signature is its own, or it answers otherwise.
@@ -72,12 +71,6 @@ contract Wallet is IERC1271 {
         (address recovered, ECDSA.RecoverError flaw, ) = ECDSA.tryRecoverCalldata(hash, signature);
         bool valid = flaw == ECDSA.RecoverError.NoError && recovered == owner;
         return valid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
-    }
-}
-
-contract PermitERC20 is ERC20("Permit", "PRMT"), ERC20Permit("Permit") {
-    function mint(address to, uint256 amount) external {
-        _mint(to, amount);
     }
 }
 
@@ -592,7 +585,7 @@ contract OrdersTest is FeaturesTest {
     // ---- Permits ----
 
     function test_A29_permitFrontRunExpiredOrAbsent() external {
-        PermitERC20 token = new PermitERC20();
+        PermittedERC20 token = new PermittedERC20();
         openMarket(address(token), 0);
         token.mint(OWNER, 100);
         (uint8 v, bytes32 r, bytes32 s) = permitOf(token, 60, NOW);
@@ -688,7 +681,7 @@ contract OrdersTest is FeaturesTest {
     }
 
     function permitOf(
-        PermitERC20 token,
+        PermittedERC20 token,
         uint256 amount,
         uint256 deadline
     ) private view returns (uint8, bytes32, bytes32) {
