@@ -17,6 +17,8 @@ error Currency_WrongValue(uint256 sent, uint256 expected);
 error Currency_InexactTransfer(uint256 expected, uint256 received);
 /// @notice The currency is neither the native coin nor a contract.
 error Currency_NoCode(address token);
+/// @notice The call has too little gas left to pay with: what the receiver does would fail for want of it.
+error Currency_InsufficientGas(uint256 left, uint256 needed);
 
 library CurrencyLib {
     function isNative(Currency currency) internal pure returns (bool) {
@@ -51,6 +53,39 @@ library CurrencyLib {
             Address.sendValue(payable(to), amount);
         } else {
             SafeERC20.safeTransfer(IERC20(Currency.unwrap(currency)), to, amount);
+        }
+    }
+
+    /// @notice Sends `amount` [wei] to `to` with at most `gasLimit` gas, and says whether that went well. Whatever the
+    /// receiver or the token does, at most one word of it is looked at.
+    /// @dev Warning: hands control to `to`.
+    function tryPush(
+        Currency currency,
+        address to,
+        uint256 amount,
+        uint256 gasLimit
+    ) internal returns (bool done) {
+        // A call gets 63/64 of what is left: a caller cannot make it fail by sending little. The rest is its own cost.
+        uint256 needed = gasLimit + gasLimit / 63 + 40_000;
+        if (gasleft() < needed) revert Currency_InsufficientGas(gasleft(), needed);
+        if (currency.isNative()) {
+            assembly ("memory-safe") {
+                done := call(gasLimit, to, amount, 0, 0, 0, 0)
+            }
+        } else {
+            address token = Currency.unwrap(currency);
+            bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
+            assembly ("memory-safe") {
+                mstore(0, 0)
+                done := call(gasLimit, token, 0, add(data, 0x20), mload(data), 0, 0x20)
+                switch returndatasize()
+                case 0 {
+                    done := and(done, gt(extcodesize(token), 0))
+                }
+                default {
+                    done := and(done, and(gt(returndatasize(), 0x1f), eq(mload(0), 1)))
+                }
+            }
         }
     }
 }
