@@ -105,7 +105,7 @@ interface IRevenueShareToken is IERC7641, IERC7641AltRevToken, IERC20Metadata, I
         uint256 eligibleSupply
     );
     /// @notice `account` has claimed its part of the snapshots from `fromId` to `throughId`, less those that it had
-    /// claimed before.
+    /// claimed before; once for each token that it paid, of nothing once with 0 of the native coin.
     event Claimed(
         address indexed account,
         address indexed token,

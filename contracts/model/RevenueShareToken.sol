@@ -548,13 +548,17 @@ contract RevenueShareToken is
 
     function _payClaims(address account, uint256 fromId, uint256 throughId, uint256[] memory amounts) private {
         address recipient = _recipientOf(account);
+        bool isPaid;
         // Effects
         for (uint256 number = 0; number < amounts.length; ++number) {
             uint256 amount = amounts[number];
             if (amount == 0) continue;
+            isPaid = true;
             _revenue[number].held -= amount;
             emit Claimed(account, _tokens[number], fromId, throughId, amount, recipient);
         }
+        // What it rounded down is gone: whoever recomputes claims has to know of this one too.
+        if (!isPaid) emit Claimed(account, address(0), fromId, throughId, 0, recipient);
         // Interactions
         _payAll(recipient, amounts);
     }
