@@ -1,4 +1,7 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
+import { keccak256 } from "ethers";
+
+import { RevenueShareToken__factory } from "../types/factories/model/RevenueShareToken__factory.ts";
 
 /**
  * The whole of Neura on one chain. Parameters: `currency` (zero address: the chain's native coin), `unbondingSeconds`,
@@ -45,5 +48,16 @@ export default buildModule("Neura", (m) => {
     { after: [authorized] },
   );
 
-  return { keyRegistry, modelRegistry, providerRegistry, extension, taskMarket, providerRewards };
+  // Shares have this code and no other; it comes with the call that makes one.
+  const shareFactory = m.contract("RevenueShareFactory", [keccak256(RevenueShareToken__factory.bytecode)]);
+
+  return {
+    keyRegistry,
+    modelRegistry,
+    providerRegistry,
+    extension,
+    taskMarket,
+    providerRewards,
+    shareFactory,
+  };
 });

@@ -6,15 +6,19 @@ import { getAddress, isAddress, type Provider, ZeroAddress } from "ethers";
 import { messageOf, NeuraError } from "./errors.ts";
 import type { Decimal } from "./market/usd.ts";
 
-/** Names of the contracts that every deployment has. */
+/** Names of the contracts that a deployment has. */
 export const CONTRACTS = [
   "KeyRegistry",
   "ProviderRegistry",
   "ModelRegistry",
   "TaskMarket",
   "ProviderRewards",
+  "RevenueShareFactory",
 ] as const;
 export type ContractName = (typeof CONTRACTS)[number];
+
+/** Those that deployments of before do not have. */
+type LaterName = "RevenueShareFactory";
 
 /** What tasks are paid in. */
 export interface CurrencyInfo {
@@ -32,7 +36,8 @@ export interface Deployment {
   readonly chainId: number;
   /** A block at or before the first contract's; nothing of this deployment is in an earlier one. */
   readonly block: number;
-  readonly contracts: Readonly<Record<ContractName, string>>;
+  readonly contracts: Readonly<Record<Exclude<ContractName, LaterName>, string>> &
+    Readonly<Partial<Record<LaterName, string>>>;
   readonly currency: CurrencyInfo;
 }
 
@@ -99,6 +104,11 @@ export function parseDeployment(text: string, source = "the deployment"): Deploy
         ModelRegistry: address(contracts["ModelRegistry"], "contracts.ModelRegistry"),
         TaskMarket: address(contracts["TaskMarket"], "contracts.TaskMarket"),
         ProviderRewards: address(contracts["ProviderRewards"], "contracts.ProviderRewards"),
+        ...(contracts["RevenueShareFactory"] === undefined
+          ? {}
+          : {
+              RevenueShareFactory: address(contracts["RevenueShareFactory"], "contracts.RevenueShareFactory"),
+            }),
       },
       currency: {
         address: address(currency["address"], "currency.address"),
@@ -128,7 +138,7 @@ export async function verifyDeployment(deployment: Deployment, provider: Provide
     );
   }
   const { currency, contracts } = deployment;
-  const places: [string, string][] = CONTRACTS.map((name) => [name, contracts[name]]);
+  const places: [string, string][] = Object.entries(contracts);
   if (currency.address !== ZeroAddress) places.push([`currency ${currency.symbol}`, currency.address]);
   const codes = await Promise.all(places.map(([, address]) => provider.getCode(address)));
   const missing = places.filter((_, index) => codes[index] === "0x");

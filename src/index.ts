@@ -148,6 +148,49 @@ export { type AccessTicket, openTicket } from "./market/ticket.ts";
 export type { Uptime } from "./market/uptime.ts";
 export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
 export { Secret } from "./secret.ts";
+export { type BurnPreview, burnShares, previewBurn } from "./share/burn.ts";
+export {
+  type ClaimLine,
+  type ClaimReport,
+  type ClaimRequest,
+  type ClaimResult,
+  claimRevenue,
+  type ClaimSum,
+  explainClaims,
+  readPosition,
+  type SharePayment,
+  type SharePosition,
+} from "./share/claims.ts";
+export { isRevenueShare, openShares, type ShareContext } from "./share/context.ts";
+export { type CreatedShare, createShare, type ShareSettings } from "./share/create.ts";
+export { decodeShareEvent, readShareEvents, type ShareEvent } from "./share/events.ts";
+export { type HoldersView, readHolders, type ShareHolder } from "./share/holders.ts";
+export { type Portfolio, type PortfolioEntry, readPortfolio } from "./share/portfolio.ts";
+export {
+  recomputeShare,
+  type ShareDifference,
+  ShareRecomputation,
+  type ShareReport,
+} from "./share/recompute.ts";
+export {
+  checkModelRevenue,
+  collectRoyalties,
+  depositRevenue,
+  type DividedRevenue,
+  type ReceivedRevenue,
+  syncRevenue,
+  takeSnapshot,
+} from "./share/revenue.ts";
+export {
+  type ChangedPosition,
+  mintShares,
+  refuseClaimFor,
+  setRecipient,
+  setSharing,
+  withdrawCredits,
+} from "./share/rights.ts";
+export { readShare, type ShareFunds, type ShareView } from "./share/show.ts";
+export type { RevenueAmount, RevenueToken, ShareName } from "./share/tokens.ts";
 export { openStorage, type StorageConfig, storageConfigFrom } from "./storage/open.ts";
 export type { Storage, Stored } from "./storage/storage.ts";
 export { balanceOf, deposit, depositWithPermit, setDelegate, withdraw } from "./wallet.ts";

@@ -7,6 +7,8 @@ import { INamedArbiter__factory } from "../../types/factories/interfaces/INamedA
 import { ITaskMarket__factory } from "../../types/factories/interfaces/ITaskMarket__factory.ts";
 import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
 import { TaskMarketExtension__factory } from "../../types/factories/market/TaskMarketExtension__factory.ts";
+import { RevenueShareFactory__factory } from "../../types/factories/model/RevenueShareFactory__factory.ts";
+import { RevenueShareToken__factory } from "../../types/factories/model/RevenueShareToken__factory.ts";
 import type { IKeyRegistry } from "../../types/interfaces/IKeyRegistry.ts";
 import type { IModelRegistry } from "../../types/interfaces/IModelRegistry.ts";
 import type { ITaskMarket } from "../../types/interfaces/ITaskMarket.ts";
@@ -87,7 +89,7 @@ export function openMarket({
 }
 
 /** The signer, for what costs money. Error: `market.read-only`. */
-export function requireSigner({ signer }: MarketContext): Signer {
+export function requireSigner({ signer }: Pick<MarketContext, "signer">): Signer {
   if (signer === undefined) {
     throw new NeuraError(
       "market.read-only",
@@ -122,6 +124,8 @@ const INTERFACES = [
   ProviderRegistry__factory.createInterface(),
   IKeyRegistry__factory.createInterface(),
   INamedArbiter__factory.createInterface(),
+  RevenueShareToken__factory.createInterface(),
+  RevenueShareFactory__factory.createInterface(),
 ];
 
 /** What is worth saying beyond the name and the values of a contract's error. */
@@ -169,6 +173,43 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
     code: "wallet.delegation",
     next: "Ask the owner for a delegation that covers this.",
   },
+  OwnableUnauthorizedAccount: { code: "chain.not-owner", next: "Use the account that owns the contract." },
+};
+
+/** The same of revenue shares. */
+const SHARE_REFUSALS: typeof REFUSALS = {
+  RevenueShare_InvalidSetting: {
+    code: "share.setting",
+    next: "See docs/revenue-share.md for what can be set.",
+  },
+  RevenueShare_UnknownToken: {
+    code: "share.unknown-token",
+    next: "See its revenue tokens with `share show`: they were fixed when it was made.",
+  },
+  RevenueShare_NoSnapshot: { code: "share.no-snapshot", next: "See `share claimable` for those that are." },
+  RevenueShare_AlreadyClaimed: {
+    code: "share.already-claimed",
+    next: "See `share claimable` for what is left.",
+  },
+  RevenueShare_ClaimForRefused: {
+    code: "share.claim-refused",
+    next: "It claims itself: leave it out.",
+  },
+  RevenueShare_NothingCredited: { code: "share.nothing", next: "See `share portfolio` for credits." },
+  RevenueShare_NotMinter: { code: "share.not-minter", next: "Use the account that `share show` names." },
+  RevenueShare_MintingOver: { code: "share.minting-over", next: "No more tokens can be made." },
+  RevenueShare_CapExceeded: { code: "share.cap", next: "Mint less." },
+  RevenueShare_NotContract: {
+    code: "share.not-contract",
+    next: "Only contracts that cannot claim are excluded by the owner.",
+  },
+  RevenueShare_Spoken: { code: "share.spoken", next: "From then on nobody else decides it." },
+  RevenueShare_InvalidRecipient: { code: "share.recipient", next: "Name another account." },
+  ERC20InsufficientBalance: { code: "token.insufficient-balance", next: "Name at most what there is." },
+  RevenueShareFactory_OtherCode: {
+    code: "share.other-code",
+    next: "Use the version of this package that the factory was deployed with.",
+  },
 };
 
 /**
@@ -184,7 +225,8 @@ export function explainRefusal(error: unknown): unknown {
     const values = refusal.fragment.inputs.map(
       ({ name }, index) => [name, String(refusal.args[index])] as const,
     );
-    const { code, next } = REFUSALS[refusal.name] ?? { code: "chain.reverted", next: undefined };
+    const { code, next } = REFUSALS[refusal.name] ??
+      SHARE_REFUSALS[refusal.name] ?? { code: "chain.reverted", next: undefined };
     return new NeuraError(
       code,
       `The contract refuses: ${refusal.name}(${values.map((pair) => pair.join(" ")).join(", ")}).`,

@@ -588,7 +588,7 @@ async function readFacts(
 }
 
 /** The times of these blocks [Unix s]. */
-async function timesOf(
+export async function timesOf(
   provider: Provider,
   blocks: readonly number[],
   signal: AbortSignal | undefined,

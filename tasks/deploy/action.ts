@@ -4,7 +4,7 @@ import {
   HardhatArtifactResolver,
 } from "@nomicfoundation/hardhat-ignition/helpers";
 import { deploy as ignite, DeploymentResultType, listTransactions } from "@nomicfoundation/ignition-core";
-import { getAddress, ZeroAddress } from "ethers";
+import { getAddress, keccak256, ZeroAddress } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
@@ -24,6 +24,8 @@ import {
   KeyRegistry__factory,
   ProviderRegistry__factory,
   ProviderRewards__factory,
+  RevenueShareFactory__factory,
+  RevenueShareToken__factory,
 } from "../../types/index.ts";
 import { parseAddress } from "../address.ts";
 import { action, type Context } from "../context.ts";
@@ -31,8 +33,8 @@ import { fields } from "../output.ts";
 
 /** Chains that live as long as their process: an earlier run's journal would only be in the way. */
 const THROW_AWAY_CHAINS = [31337n, 1337n];
-/** What the seven transactions use, rounded up [gas]. */
-const DEPLOY_GAS = 22_000_000n;
+/** What the eight transactions use, rounded up [gas]. */
+const DEPLOY_GAS = 23_000_000n;
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
@@ -69,6 +71,12 @@ interface Settings {
   rewardCapBps: number;
 }
 
+/** What the chain says. */
+type Found = Settings & { readonly linked: boolean; readonly shareCodeHash: string };
+
+/** Of the code of revenue shares. */
+const SHARE_CODE_HASH = keccak256(RevenueShareToken__factory.bytecode);
+
 export default action("neura/deploy/1", async (args: DeployArguments, context, hre) => {
   const { chainId, provider, environment, out } = context;
   const signer = await context.signer();
@@ -98,6 +106,11 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
         { next: `Deploy anew with --fresh, or use the one in ${path}.` },
       );
     }
+    if (known.contracts.RevenueShareFactory === undefined) {
+      const deployment = await out.step("Adding what makes revenue shares", () => withShares(known, context));
+      await writeDeployment(path, deployment);
+      return report({ deployment, settings, path, sent: true });
+    }
     out.note("The contracts are there already; nothing was sent.");
     return report({ deployment: known, settings, path, sent: false });
   }
@@ -105,8 +118,9 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
   await assertFunds(context, signer.address, currency);
   const journal = THROW_AWAY_CHAINS.includes(chainId) ? undefined : path.replace(/(\.json)?$/, ".journal");
   if (journal !== undefined) await setAside(journal, args.fresh, context);
-  const deployment = await out.step("Deploying the registries, the market and its rewards", () =>
-    deployAll({ hre, context, settings, currency, journal }),
+  const deployment = await out.step(
+    "Deploying the registries, the market, its rewards and what makes revenue shares",
+    () => deployAll({ hre, context, settings, currency, journal }),
   );
   await verifyDeployment(deployment, provider);
   const differences = differencesOf(settings, await readSettings(deployment, context));
@@ -172,6 +186,7 @@ async function deployAll({
     ModelRegistry: addressOf("ModelRegistry"),
     TaskMarket: addressOf("TaskMarket"),
     ProviderRewards: addressOf("ProviderRewards"),
+    RevenueShareFactory: addressOf("RevenueShareFactory"),
   };
   if (settings.admin !== deployer) {
     const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, await signer());
@@ -187,6 +202,13 @@ async function deployAll({
   const receipts = await Promise.all(hashes.map((hash) => provider.getTransactionReceipt(hash)));
   const block = Math.min(blockBefore, ...receipts.flatMap((receipt) => receipt?.blockNumber ?? []));
   return { schema: "neura/deployment/1", chainId: Number(chainId), block, contracts, currency };
+}
+
+/** A deployment of before there were revenue shares, with their factory. */
+async function withShares(known: Deployment, { signer }: Context): Promise<Deployment> {
+  const factory = await new RevenueShareFactory__factory(await signer()).deploy(SHARE_CODE_HASH);
+  await factory.waitForDeployment();
+  return { ...known, contracts: { ...known.contracts, RevenueShareFactory: await factory.getAddress() } };
 }
 
 /** The recorded deployment if it is on this chain. */
@@ -214,10 +236,7 @@ async function setAside(journal: string, fresh: boolean, { provider, out }: Cont
   out.note(`The journal of the earlier deployment is now ${aside}`);
 }
 
-async function readSettings(
-  { contracts }: Deployment,
-  { provider }: Context,
-): Promise<Settings & { linked: boolean }> {
+async function readSettings({ contracts }: Deployment, { provider }: Context): Promise<Found> {
   const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, provider);
   const market = ITaskMarket__factory.connect(contracts.TaskMarket, provider);
   const rewards = ProviderRewards__factory.connect(contracts.ProviderRewards, provider);
@@ -259,6 +278,10 @@ async function readSettings(
     rewardEpochSeconds: Number(epochSeconds),
     rewardBudgetWei: budgetWei,
     rewardCapBps: Number(capBps),
+    shareCodeHash:
+      contracts.RevenueShareFactory === undefined
+        ? SHARE_CODE_HASH
+        : await RevenueShareFactory__factory.connect(contracts.RevenueShareFactory, provider).codeHash(),
     linked:
       of === contracts.ProviderRegistry &&
       models === contracts.ModelRegistry &&
@@ -268,13 +291,14 @@ async function readSettings(
   };
 }
 
-function differencesOf(wanted: Settings, { linked, ...found }: Settings & { linked: boolean }): string[] {
+function differencesOf(wanted: Settings, { linked, shareCodeHash, ...found }: Found): string[] {
   const names = Object.keys(wanted) as (keyof Settings)[];
   return [
     ...names
       .filter((name) => wanted[name] !== found[name])
       .map((name) => `${name} ${found[name]} instead of ${wanted[name]}`),
     ...(linked ? [] : ["contracts that do not know each other"]),
+    ...(shareCodeHash === SHARE_CODE_HASH ? [] : ["revenue shares of another version"]),
   ];
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { network } from "hardhat";
 import tar from "tar-stream";
-import { type Signer, sha256, ZeroAddress } from "ethers";
+import { keccak256, type Signer, sha256, ZeroAddress } from "ethers";
 
 import type { Deployment } from "../../../src/deployment.ts";
 import {
@@ -35,7 +35,7 @@ import { encodeReport, encodeTerms, workHash } from "../../../src/market/terms.t
 import { startGateway } from "../../../src/storage/gateway/gateway.ts";
 import { openArweave } from "../../../src/storage/arweave.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
-import type { ITaskMarket } from "../../../types/index.ts";
+import { type ITaskMarket, RevenueShareToken__factory } from "../../../types/index.ts";
 import { deployTaskMarket } from "../../contracts/market/deploy.ts";
 import { type Cleanup, collect, testKey } from "../storage/support.ts";
 
@@ -108,6 +108,8 @@ export async function createWorld(
   });
   await registry.authorizeMarket(await market.getAddress());
   const rewards = await ethers.deployContract("ProviderRewards", [market, DAY, 10n ** 18n, 10_000]);
+  const codeHash = keccak256(RevenueShareToken__factory.bytecode);
+  const shares = await ethers.deployContract("RevenueShareFactory", [codeHash]);
   const { chainId } = await ethers.provider.getNetwork();
   const deployment: Deployment = {
     schema: "neura/deployment/1",
@@ -119,6 +121,7 @@ export async function createWorld(
       ModelRegistry: await models.getAddress(),
       TaskMarket: await market.getAddress(),
       ProviderRewards: await rewards.getAddress(),
+      RevenueShareFactory: await shares.getAddress(),
     },
     currency: { address: currency, symbol: "ANKR", decimals: 18 },
   };

@@ -1,0 +1,121 @@
+import type { ContractTransaction, Provider, Signer } from "ethers";
+
+import { RevenueShareFactory__factory } from "../../types/factories/model/RevenueShareFactory__factory.ts";
+import { RevenueShareToken__factory } from "../../types/factories/model/RevenueShareToken__factory.ts";
+import type { RevenueShareFactory } from "../../types/model/RevenueShareFactory.ts";
+import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
+import { unlessAborted } from "../abort.ts";
+import { isOutage, unavailable } from "../chain/errors.ts";
+import type { Deployment } from "../deployment.ts";
+import { NeuraError } from "../errors.ts";
+import { asking, requireSigner } from "../market/context.ts";
+import type { Receipt } from "../market/transaction.ts";
+import { decodeShareEvent, type ShareEvent } from "./events.ts";
+
+/** What every function of revenue shares works with; the context of a market is one. */
+export interface ShareContext {
+  readonly provider: Provider;
+  readonly signer: Signer | undefined;
+  readonly deployment: Deployment;
+}
+
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** ERC-7641's own functions, in ERC-165. */
+const IERC7641_ID = "0xed7b2e4e";
+
+/** Reads need a provider, whatever costs money a signer that is connected to one. Error: `market.no-provider`. */
+export function openShares({
+  runner,
+  deployment,
+}: {
+  runner: Signer | Provider;
+  deployment: Deployment;
+}): ShareContext {
+  const { provider } = runner;
+  if (provider === null) {
+    throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
+      next: "Connect it: signer.connect(provider).",
+    });
+  }
+  return { provider, signer: "getAddress" in runner ? runner : undefined, deployment };
+}
+
+/** Whether a contract says that it is a revenue share (ERC-7641 by ERC-165); of anything else: no. */
+export async function isRevenueShare(
+  { provider }: Pick<ShareContext, "provider">,
+  address: string,
+): Promise<boolean> {
+  try {
+    return await shareAt({ provider }, address).supportsInterface(IERC7641_ID);
+  } catch (error) {
+    // Whatever a contract answers, it is none; a node that does not answer is something else.
+    if (isOutage(error)) throw unavailable(error);
+    return false;
+  }
+}
+
+/** Where shares are made and listed. Error: `share.no-factory`. */
+export function factoryOf({ deployment, provider, signer }: ShareContext): RevenueShareFactory {
+  const address = deployment.contracts.RevenueShareFactory;
+  if (address === undefined) {
+    throw new NeuraError(
+      "share.no-factory",
+      `The deployment on chain ${deployment.chainId} is of before there were revenue shares.`,
+      { next: "Run `deploy` with its settings once more: that adds RevenueShareFactory and nothing else." },
+    );
+  }
+  return RevenueShareFactory__factory.connect(address, signer ?? provider);
+}
+
+/** The share at an address, for reading. */
+export function shareAt({ provider }: Pick<ShareContext, "provider">, address: string): RevenueShareToken {
+  return RevenueShareToken__factory.connect(address, provider);
+}
+
+/** The same, if it is one. Error: `share.unknown`. */
+export async function requireShare(
+  context: Pick<ShareContext, "provider">,
+  address: string,
+): Promise<RevenueShareToken> {
+  if (await isRevenueShare(context, address)) return shareAt(context, address);
+  throw new NeuraError("share.unknown", `At ${address} there is no revenue share (ERC-7641).`, {
+    next: "Find those of an account with `share portfolio`, or choose another network with --network.",
+  });
+}
+
+/** A transaction that was mined, and what the share announced in it. */
+export interface ShareChange {
+  readonly transaction: Receipt;
+  readonly events: readonly ShareEvent[];
+}
+
+/** For a period that ends between the estimate and the block, and is closed by this call then [gas]. */
+const CLOSING_GAS = 150_000n;
+
+/** Sends a call of the signer's with gas to spare, and waits for it. Errors: `chain.failed`, refusals in words. */
+export async function send(
+  context: ShareContext,
+  call: Promise<ContractTransaction>,
+  { share, signal }: Abortable & { share: string },
+): Promise<ShareChange> {
+  const signer = requireSigner(context);
+  const transaction = await call;
+  const estimate = await unlessAborted(asking(signer.estimateGas(transaction)), signal);
+  const gasLimit = (estimate * 5n) / 4n + CLOSING_GAS;
+  const response = await asking(signer.sendTransaction({ ...transaction, gasLimit }));
+  const receipt = await unlessAborted(asking(response.wait()), signal);
+  if (receipt?.status !== 1) {
+    throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
+      next: "Run the command again: somebody may have been faster.",
+    });
+  }
+  return {
+    transaction: { hash: receipt.hash, block: receipt.blockNumber, gasUsed: receipt.gasUsed },
+    events: receipt.logs
+      .filter(({ address }) => address === share)
+      .flatMap((log) => decodeShareEvent(log) ?? []),
+  };
+}

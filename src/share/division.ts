@@ -1,0 +1,26 @@
+/** How revenue is divided, as `contracts/model/RevenueShareToken.sol` does it, rounding included. */
+
+const BPS = 10_000n;
+/** The index counts in 2^-104 of the smallest unit. */
+const INDEX_BITS = 104n;
+
+export interface Division {
+  /** What one token of those that took part gets [2^-104 of the smallest unit]. */
+  readonly step: bigint;
+  readonly claimableWei: bigint;
+  readonly redeemableWei: bigint;
+}
+
+/** What becomes of a period's revenue; what is left of it is the beneficiary's. */
+export function divide(revenueWei: bigint, eligibleWei: bigint, claimBps: number): Division {
+  const partWei = (revenueWei * BigInt(claimBps)) / BPS;
+  if (eligibleWei === 0n) return { step: 0n, claimableWei: 0n, redeemableWei: revenueWei - partWei };
+  const step = (partWei << INDEX_BITS) / eligibleWei;
+  const claimableWei = earnedWei(eligibleWei, step);
+  return { step, claimableWei, redeemableWei: revenueWei - claimableWei };
+}
+
+/** What so many tokens get of steps of the index, rounded down [smallest unit]. */
+export function earnedWei(sharesWei: bigint, steps: bigint): bigint {
+  return (sharesWei * steps) >> INDEX_BITS;
+}
