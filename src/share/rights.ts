@@ -1,9 +1,10 @@
 import { ZeroAddress } from "ethers";
 
+import { isOutage } from "../chain/errors.ts";
 import { isNeuraError, NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { readPosition, type SharePosition } from "./claims.ts";
+import { amountsText, readPosition, type SharePosition } from "./claims.ts";
 import { type Abortable, requireShare, send, type ShareContext } from "./context.ts";
 import type { RevenueAmount, ShareName } from "./tokens.ts";
 
@@ -73,7 +74,7 @@ export async function mintShares(
 
 /**
  * Pays the signer's credits to `to`: in one token, or in each that there is something in. Those whose token still refuses
- * stay, and are named. Errors: `share.nothing`, `share.recipient`; of a single one, what it is refused with.
+ * stay, and are named. Errors: `share.nothing`, `share.recipient`, `share.token-refuses` where it is all of them.
  */
 export async function withdrawCredits(
   context: ShareContext,
@@ -100,6 +101,7 @@ export async function withdrawCredits(
   const withdrawn: RevenueAmount[] = [];
   const refused: RevenueAmount[] = [];
   const transactions: Receipt[] = [];
+  let cause: unknown;
   for (const credit of credits) {
     const call = contract.withdrawCredit.populateTransaction(credit.token.address, to);
     try {
@@ -107,9 +109,17 @@ export async function withdrawCredits(
       withdrawn.push(credit);
     } catch (error) {
       signal?.throwIfAborted();
-      if (credits.length === 1 || isNeuraError(error, "share.recipient")) throw error;
+      if (isOutage(error) || isNeuraError(error, "share.recipient")) throw error;
       refused.push(credit);
+      cause = error;
     }
+  }
+  if (withdrawn.length === 0) {
+    throw new NeuraError(
+      "share.token-refuses",
+      `${amountsText(refused)} of ${share.symbol} still cannot be paid to ${to}: the receiver or the token refuses.`,
+      { next: "Name another account to pay it to, or try again later: it stays credited.", cause },
+    );
   }
   return { share, withdrawn, refused, transactions };
 }
