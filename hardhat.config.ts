@@ -75,7 +75,7 @@ export default defineConfig({
     },
   },
   test: {
-    mocha: { timeout: 60_000 },
+    mocha: { timeout: 60_000, parallel: true, jobs: 2 },
     solidity: {
       profiles: {
         default: { fuzz: { runs: 256 }, invariant: { runs: 64, depth: 64 } },

@@ -18,7 +18,7 @@ pragma solidity 0.8.37;
  * | 16 | previousSince | period |
  * | 16 | settled | periods that are claimed: all before this one |
  * | 16 | kept | number of earlier records |
- * | 5 | flags | |
+ * | 4 | flags | |
  */
 type Holding is uint256;
 
@@ -40,8 +40,6 @@ uint256 constant SPOKEN = 1 << 245;
 uint256 constant REFUSES_CLAIM_FOR = 1 << 246;
 /// @dev Somebody else is paid.
 uint256 constant REDIRECTED = 1 << 247;
-/// @dev It has claimed a period before an earlier one.
-uint256 constant OUT_OF_ORDER = 1 << 248;
 
 library HoldingLib {
     uint256 private constant _BALANCE = (1 << 90) - 1;

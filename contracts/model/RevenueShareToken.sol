@@ -18,15 +18,7 @@ import {IERC7641, IERC7641AltRevToken} from "../interfaces/IERC7641.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IRevenueShareToken} from "../interfaces/IRevenueShareToken.sol";
 import {Currency} from "../libraries/Currency.sol";
-import {
-    EXCLUDED,
-    Holder,
-    Holding,
-    OUT_OF_ORDER,
-    REDIRECTED,
-    REFUSES_CLAIM_FOR,
-    SPOKEN
-} from "./Holding.sol";
+import {EXCLUDED, Holder, Holding, REDIRECTED, REFUSES_CLAIM_FOR, SPOKEN} from "./Holding.sol";
 
 /// @title ERC-7641 with revenue of record, a cumulative index and nothing that expires; see {IRevenueShareToken}.
 contract RevenueShareToken is
@@ -279,7 +271,7 @@ contract RevenueShareToken is
     function _count(uint256 number) private returns (uint256 amount) {
         _close();
         Revenue storage revenue = _revenue[number];
-        address token = _tokens[number];
+        address token = _tokenOf(number);
         uint256 held = revenue.held;
         uint256 balance = token == address(0) ? address(this).balance : IERC20(token).balanceOf(address(this));
         if (balance <= held) return 0;
@@ -338,7 +330,7 @@ contract RevenueShareToken is
         } else if (redeemable != 0) {
             revenue.redeemable += redeemable;
         }
-        emit SnapshotTaken(id, _tokens[number], amount, claimable, redeemable, eligible);
+        emit SnapshotTaken(id, _tokenOf(number), amount, claimable, redeemable, eligible);
         if (left != 0) _credit(beneficiary, number, left);
     }
 
@@ -351,9 +343,8 @@ contract RevenueShareToken is
         redeemable = amount - part;
         if (eligible != 0) {
             step = (part << _INDEX_BITS) / eligible;
-            claimable = step.mulShr(eligible, _INDEX_BITS);
-            // What the division leaves is nobody's claim.
-            redeemable = amount - claimable;
+            // All of it: claims of several periods at once round down once, and need what each division left.
+            claimable = part;
         }
     }
 
@@ -372,8 +363,9 @@ contract RevenueShareToken is
     function _indexThrough(uint256 number, uint256 id) private view returns (uint256 index) {
         Revenue storage revenue = _revenue[number];
         index = _storedIndex(revenue, id);
+        if (_pendingTokens & (1 << number) == 0) return index;
         uint256 open = _openPeriod;
-        if (id <= open || open >= _period() || _pendingTokens & (1 << number) == 0) return index;
+        if (id <= open || open >= _period()) return index;
         (uint256 step, , ) = _division(revenue.pending, _eligible.sharesAt(_eligible.word, open));
         unchecked {
             index += step;
@@ -385,6 +377,12 @@ contract RevenueShareToken is
     /// @inheritdoc IERC7641
     function claim(uint256 snapshotId) external override nonReentrant {
         _close();
+        bytes memory problem = _problemOf(msg.sender, snapshotId);
+        if (problem.length != 0) {
+            assembly ("memory-safe") {
+                revert(add(problem, 0x20), mload(problem))
+            }
+        }
         _claim(msg.sender, snapshotId);
     }
 
@@ -443,22 +441,15 @@ contract RevenueShareToken is
     }
 
     function _claim(address account, uint256 id) private {
-        bytes memory problem = _problemOf(account, id);
-        if (problem.length != 0) {
-            assembly ("memory-safe") {
-                revert(add(problem, 0x20), mload(problem))
-            }
-        }
         Holder storage holder = _holders[account];
         Holding word = holder.word;
-        uint256[] memory amounts = _claimable(account, id - 1, id);
-        if (id == word.settled() + 1) {
-            holder.word = word.settle(id);
-        } else {
-            _claimedIds[account][id >> 8] |= 1 << (id & 255);
-            if (!word.has(OUT_OF_ORDER)) holder.word = word.with(OUT_OF_ORDER, true);
+        uint256[] memory amounts = new uint256[](_tokenCount);
+        for (uint256 number = 0; number < amounts.length; ++number) {
+            amounts[number] = _earnedOf(holder, word, number, id - 1, id);
         }
-        _payClaims(account, id, id, amounts);
+        if (id == word.settled() + 1) holder.word = word.settle(id);
+        else _claimedIds[account][id >> 8] |= 1 << (id & 255);
+        _payClaims(account, word, id, id, amounts);
     }
 
     function _claimThrough(address account, uint256 id) private {
@@ -466,35 +457,67 @@ contract RevenueShareToken is
         Holding word = holder.word;
         uint256 settled = word.settled();
         if (id <= settled) return;
-        uint256[] memory amounts = _claimable(account, settled, id);
+        uint256[] memory amounts = _claimableThrough(account, id);
         holder.word = word.settle(id);
-        _payClaims(account, settled + 1, id, amounts);
+        _payClaims(account, word, settled + 1, id, amounts);
     }
 
-    /// @dev What `account` has not claimed of the snapshots after `fromId` through `throughId`, token by token.
-    function _claimable(
+    function _payClaims(
         address account,
+        Holding word,
         uint256 fromId,
+        uint256 throughId,
+        uint256[] memory amounts
+    ) private {
+        address recipient = _recipientOf(account, word);
+        bool isPaid;
+        // Effects
+        for (uint256 number = 0; number < amounts.length; ++number) {
+            uint256 amount = amounts[number];
+            if (amount == 0) continue;
+            isPaid = true;
+            _revenue[number].held -= amount;
+            emit Claimed(account, _tokenOf(number), fromId, throughId, amount, recipient);
+        }
+        // What it rounded down is gone: whoever recomputes claims has to know of this one too.
+        if (!isPaid) emit Claimed(account, address(0), fromId, throughId, 0, recipient);
+        // Interactions
+        _payAll(recipient, amounts);
+    }
+
+    function _recipientOf(address account, Holding word) private view returns (address) {
+        return word.has(REDIRECTED) ? _recipients[account] : account;
+    }
+
+    /// @dev What `account` has not claimed of the snapshots through `throughId`, token by token.
+    function _claimableThrough(
+        address account,
         uint256 throughId
     ) private view returns (uint256[] memory amounts) {
+        Holder storage holder = _holders[account];
+        Holding word = holder.word;
+        uint256 settled = word.settled();
         amounts = new uint256[](_tokenCount);
+        if (throughId <= settled) return amounts;
         for (uint256 number = 0; number < amounts.length; ++number) {
-            amounts[number] = _claimableOf(account, number, fromId, throughId);
+            uint256 earned = _earnedOf(holder, word, number, settled, throughId);
+            if (earned == 0) continue;
+            // Saturating: of a token that lies, and of a single share, the index may have gone round a word.
+            amounts[number] = earned.saturatingSub(_claimedOf(account, number, settled, throughId));
         }
     }
 
-    function _claimableOf(
-        address account,
+    /// @dev What the holder has earned in the snapshots after `fromId` through `throughId`, claimed or not.
+    function _earnedOf(
+        Holder storage holder,
+        Holding word,
         uint256 number,
         uint256 fromId,
         uint256 throughId
     ) private view returns (uint256 amount) {
-        Holder storage holder = _holders[account];
-        Holding word = holder.word;
         uint256 lower = _indexThrough(number, fromId);
         uint256 upper = _indexThrough(number, throughId);
         if (upper == lower) return 0;
-        uint256 claimed = word.has(OUT_OF_ORDER) ? _claimedWithin(account, number, fromId, throughId) : 0;
         // From the newest shares of record backwards. Snapshot n is of period n - 1: ids after `since` are of `shares`.
         (uint256 since, uint256 shares) = (word.since(), word.shares());
         uint256 earlier = word.kept() + 1;
@@ -505,7 +528,7 @@ contract RevenueShareToken is
                 amount += _earned(shares, index, upper);
                 (upper, throughId) = (index, from);
             }
-            if (since <= fromId || earlier == 0) return amount - claimed;
+            if (since <= fromId || earlier == 0) return amount;
             --earlier;
             (since, shares) = earlier == word.kept()
                 ? (word.previousSince(), word.previous())
@@ -513,8 +536,8 @@ contract RevenueShareToken is
         }
     }
 
-    /// @dev What `account` got for the snapshots after `fromId` through `throughId` that it claimed one by one.
-    function _claimedWithin(
+    /// @dev What `account` got for the snapshots after `fromId` through `throughId` that it claimed before earlier ones.
+    function _claimedOf(
         address account,
         uint256 number,
         uint256 fromId,
@@ -528,12 +551,7 @@ contract RevenueShareToken is
                 uint256 bit = ids.log2();
                 ids ^= 1 << bit;
                 uint256 id = (i << 8) | bit;
-                if (id <= fromId || id > throughId) continue;
-                amount += _earned(
-                    holder.sharesAt(word, id - 1),
-                    _indexThrough(number, id - 1),
-                    _indexThrough(number, id)
-                );
+                if (id > fromId && id <= throughId) amount += _earnedOf(holder, word, number, id - 1, id);
             }
         }
     }
@@ -544,27 +562,6 @@ contract RevenueShareToken is
             // The index counts modulo 2^256.
             return (upper - lower).mulShr(shares, _INDEX_BITS);
         }
-    }
-
-    function _payClaims(address account, uint256 fromId, uint256 throughId, uint256[] memory amounts) private {
-        address recipient = _recipientOf(account);
-        bool isPaid;
-        // Effects
-        for (uint256 number = 0; number < amounts.length; ++number) {
-            uint256 amount = amounts[number];
-            if (amount == 0) continue;
-            isPaid = true;
-            _revenue[number].held -= amount;
-            emit Claimed(account, _tokens[number], fromId, throughId, amount, recipient);
-        }
-        // What it rounded down is gone: whoever recomputes claims has to know of this one too.
-        if (!isPaid) emit Claimed(account, address(0), fromId, throughId, 0, recipient);
-        // Interactions
-        _payAll(recipient, amounts);
-    }
-
-    function _recipientOf(address account) private view returns (address) {
-        return _holders[account].word.has(REDIRECTED) ? _recipients[account] : account;
     }
 
     /// @inheritdoc IRevenueShareToken
@@ -600,10 +597,10 @@ contract RevenueShareToken is
             amounts[number] = part;
             revenue.redeemable = redeemable - part;
             revenue.held -= part;
-            emit Redeemed(msg.sender, _tokens[number], amount, part);
+            emit Redeemed(msg.sender, _tokenOf(number), amount, part);
         }
         // Interactions
-        _payAll(_recipientOf(msg.sender), amounts);
+        _payAll(_recipientOf(msg.sender, _holders[msg.sender].word), amounts);
     }
 
     // ---- Payments ----
@@ -612,7 +609,7 @@ contract RevenueShareToken is
     function _payAll(address to, uint256[] memory amounts) private {
         for (uint256 number = 0; number < amounts.length; ++number) {
             uint256 amount = amounts[number];
-            if (amount == 0 || Currency.wrap(_tokens[number]).tryPush(to, amount, _PAYMENT_GAS)) continue;
+            if (amount == 0 || Currency.wrap(_tokenOf(number)).tryPush(to, amount, _PAYMENT_GAS)) continue;
             _revenue[number].held += amount;
             _credit(to, number, amount);
         }
@@ -620,7 +617,7 @@ contract RevenueShareToken is
 
     function _credit(address account, uint256 number, uint256 amount) private {
         _credits[account][number] += amount;
-        emit Credited(account, _tokens[number], amount);
+        emit Credited(account, _tokenOf(number), amount);
     }
 
     /// @inheritdoc IRevenueShareToken
@@ -676,7 +673,8 @@ contract RevenueShareToken is
 
     function _claimableIn(address account, uint256 id, uint256 number) private view returns (uint256) {
         if (_problemOf(account, id).length != 0) return 0;
-        return _claimableOf(account, number, id - 1, id);
+        Holder storage holder = _holders[account];
+        return _earnedOf(holder, holder.word, number, id - 1, id);
     }
 
     /// @inheritdoc IERC7641
@@ -729,6 +727,11 @@ contract RevenueShareToken is
         for (uint256 number = 1; number < list.length; ++number) list[number] = _tokens[number];
     }
 
+    /// @dev The first one is the native coin, which stands nowhere.
+    function _tokenOf(uint256 number) private view returns (address) {
+        return number == 0 ? address(0) : _tokens[number];
+    }
+
     function _numberOf(address token) private view returns (uint256) {
         (bool known, uint256 number) = _find(token);
         if (!known) revert RevenueShare_UnknownToken(token);
@@ -737,7 +740,7 @@ contract RevenueShareToken is
 
     function _find(address token) private view returns (bool known, uint256 number) {
         for (number = 0; number < _tokenCount; ++number) {
-            if (_tokens[number] == token) return (true, number);
+            if (_tokenOf(number) == token) return (true, number);
         }
     }
 
@@ -760,14 +763,13 @@ contract RevenueShareToken is
     /// @inheritdoc IRevenueShareToken
     function positionOf(address account) external view override returns (Position memory position) {
         Holding word = _holders[account].word;
-        uint256 settled = word.settled();
         position.balance = word.balance();
         position.excluded = word.has(EXCLUDED);
         position.spoken = word.has(SPOKEN);
         position.refusesClaimFor = word.has(REFUSES_CLAIM_FOR);
-        position.recipient = _recipientOf(account);
-        position.claimedThrough = settled;
-        position.claimable = _claimable(account, settled, lastSnapshot());
+        position.recipient = _recipientOf(account, word);
+        position.claimedThrough = word.settled();
+        position.claimable = _claimableThrough(account, lastSnapshot());
         position.redeemable = new uint256[](_tokenCount);
         position.credit = new uint256[](_tokenCount);
         for (uint256 number = 0; number < _tokenCount; ++number) {

@@ -3,7 +3,7 @@ import { definePlugin } from "hardhat/plugins";
 
 /**
  * Runs `*.test.ts` alone as mocha tests, and ends a test run with one line of counts over all runners: `N passed,
- * N failed, N skipped`.
+ * N failed, N skipped`. A whole run has both kinds of tests side by side.
  */
 export default definePlugin({
   id: "neura-test-runs",

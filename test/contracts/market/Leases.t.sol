@@ -324,6 +324,9 @@ contract LeasesTest is FeaturesTest {
         assertEq(ledgerOf(PROVIDER), paid, "paid");
         assertEq(market.balanceOf(OWNER), cost - paid, "back");
         assertEq(registry.providerOf(PROVIDER).stake, STAKE, "stake");
+        uint256 upSeconds = market.leaseOf(id).upSeconds;
+        beat();
+        assertEq(market.leaseOf(id).upSeconds, upSeconds, "and nothing is metered any more");
     }
 
     function test_A14_endOfALeaseAtItsEdges() external {
