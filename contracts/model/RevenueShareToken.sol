@@ -273,7 +273,8 @@ contract RevenueShareToken is
         Revenue storage revenue = _revenue[number];
         address token = _tokenOf(number);
         uint256 held = revenue.held;
-        uint256 balance = token == address(0) ? address(this).balance : IERC20(token).balanceOf(address(this));
+        uint256 balance =
+            token == address(0) ? address(this).balance : IERC20(token).balanceOf(address(this));
         if (balance <= held) return 0;
         if (balance > _MAX_HELD) revert RevenueShare_TooMuch(token, balance);
         amount = balance - held;
@@ -424,7 +425,11 @@ contract RevenueShareToken is
         for (uint256 i = 0; i < accounts.length; ++i) {
             address account = accounts[i];
             if (_holders[account].word.has(REFUSES_CLAIM_FOR)) {
-                emit ClaimSkipped(account, last, abi.encodeWithSelector(RevenueShare_ClaimForRefused.selector, account));
+                emit ClaimSkipped(
+                    account,
+                    last,
+                    abi.encodeWithSelector(RevenueShare_ClaimForRefused.selector, account)
+                );
             } else {
                 _claimThrough(account, last);
             }
@@ -788,7 +793,8 @@ contract RevenueShareToken is
     function isClaimed(address account, uint256 id) public view override returns (bool) {
         return
             id != 0 &&
-            (id <= _holders[account].word.settled() || _claimedIds[account][id >> 8] & (1 << (id & 255)) != 0);
+            (id <= _holders[account].word.settled() ||
+                _claimedIds[account][id >> 8] & (1 << (id & 255)) != 0);
     }
 
     /// @inheritdoc IRevenueShareToken
