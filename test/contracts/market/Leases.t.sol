@@ -348,6 +348,11 @@ contract LeasesTest is FeaturesTest {
         }
         pass(after_ % BEAT);
         act(OWNER, closeCall(Outcome.OwnerClosed));
+        assertRefused(
+            OWNER,
+            closeCall(Outcome.OwnerClosed),
+            abi.encodeWithSelector(ILeases.Leases_AlreadyClosing.selector, id, Outcome.OwnerClosed)
+        );
         // Nothing is metered after it.
         pass(40);
         endsAt = READY + after_;
