@@ -597,7 +597,7 @@ contract RevenueShareToken is
         for (uint256 number = 0; number < amounts.length; ++number) {
             Revenue storage revenue = _revenue[number];
             uint256 redeemable = revenue.redeemable;
-            if (redeemable == 0) continue;
+            if (redeemable == 0 || amount == 0) continue;
             uint256 part = redeemable.mulDiv(amount, supply);
             amounts[number] = part;
             revenue.redeemable = redeemable - part;
