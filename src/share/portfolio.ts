@@ -27,8 +27,8 @@ export interface Portfolio {
   readonly credit: readonly RevenueAmount[];
 }
 
-/** Shares that are looked at with one question. */
-const PAGE = 50;
+/** Shares that are looked at with one question; where the node has no gas for so many, with fewer. */
+const SHARES_PER_CALL = 50;
 
 /**
  * Everything that an account has in revenue shares, from views alone: those that the deployment's factory made, page by page, and
@@ -42,12 +42,14 @@ export async function readPortfolio(
   {
     shares = [],
     explained = false,
+    sharesPerCall = SHARES_PER_CALL,
     signal,
-  }: Abortable & { shares?: readonly string[]; explained?: boolean } = {},
+  }: Abortable & { shares?: readonly string[]; explained?: boolean; sharesPerCall?: number } = {},
 ): Promise<Portfolio> {
   const given = shares.map((each) => getAddress(each));
   const hasFactory = context.deployment.contracts.RevenueShareFactory !== undefined;
-  const found = hasFactory || given.length === 0 ? await readPages(context, account, signal) : [];
+  const found =
+    hasFactory || given.length === 0 ? await readPages(context, account, sharesPerCall, signal) : [];
   const listed = await unlessAborted(
     Promise.all(
       found.map(async ({ share: address, position }): Promise<PortfolioEntry> => {
@@ -93,12 +95,13 @@ export async function readPortfolio(
 async function readPages(
   context: ShareContext,
   account: string,
+  sharesPerCall: number,
   signal: AbortSignal | undefined,
 ): Promise<IRevenueShareFactory.EntryStructOutput[]> {
   const factory = factoryOf(context);
   const count = Number(await unlessAborted(asking(factory.count()), signal));
   const entries: IRevenueShareFactory.EntryStructOutput[] = [];
-  let limit = PAGE;
+  let limit = sharesPerCall;
   for (let from = 0; from < count;) {
     try {
       entries.push(...(await unlessAborted(factory.positionsOf(account, from, limit), signal)));

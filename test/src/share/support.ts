@@ -26,14 +26,14 @@ export interface ShareStage {
   /** Makes the shares, and owns them. */
   readonly maker: Account;
   readonly accounts: readonly Account[];
-  contextOf(account: Account): ShareContext;
+  readonly contextOf: (account: Account) => ShareContext;
   /** A share with periods of a day, of which the accounts have so much [2^60 of the smallest unit]. */
-  make(amounts: readonly number[], change?: Partial<ShareSettings>): Promise<RevenueShareToken>;
+  readonly make: (amounts: readonly number[], change?: Partial<ShareSettings>) => Promise<RevenueShareToken>;
   /** A token with so many decimals, of which the maker and the accounts have 1,000. */
-  token(decimals: number): Promise<MockERC20>;
+  readonly token: (decimals: number) => Promise<MockERC20>;
   /** Goes to the first second of a share's next period. */
-  nextPeriod(share: RevenueShareToken): Promise<void>;
-  balanceOf(account: { address: string } | string): Promise<bigint>;
+  readonly nextPeriod: (share: RevenueShareToken) => Promise<void>;
+  readonly balanceOf: (account: { address: string } | string) => Promise<bigint>;
 }
 
 export async function openStage(): Promise<ShareStage> {
