@@ -1,3 +1,5 @@
+import Table from "cli-table3";
+
 import { isNeuraError, messageOf, NeuraError } from "../src/errors.ts";
 import { explainRefusal } from "../src/market/context.ts";
 
@@ -65,6 +67,30 @@ export class Output {
 export function fields(rows: readonly (readonly [label: string, value: string | number | bigint])[]): string {
   const width = Math.max(...rows.map(([label]) => label.length));
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join("\n");
+}
+
+/** Columns below their heads; those that `right` names are numbers. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  { right = [] }: { right?: readonly string[] } = {},
+): string {
+  const names = ["top", "bottom", "left", "right", "mid"];
+  const borders = names.flatMap((name) => [
+    name,
+    `${name}-mid`,
+    `${name}-left`,
+    `${name}-right`,
+    `left-${name}`,
+  ]);
+  const grid = new Table({
+    head: [...head],
+    colAligns: head.map((name) => (right.includes(name) ? "right" : "left")),
+    chars: { ...Object.fromEntries(borders.map((name) => [name, ""])), "right-mid": "", middle: "  " },
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+  });
+  grid.push(...rows.map((row) => [...row]));
+  return grid.toString().replaceAll(/ +$/gm, "");
 }
 
 /** `value` as JSON, bigints as decimal strings. */

@@ -32,7 +32,10 @@ export interface SharePosition {
   readonly credit: readonly RevenueAmount[];
 }
 
-/** One snapshot's part of what an account can claim: `claimableWei × sharesWei / eligibleWei`, rounded down. */
+/**
+ * One snapshot's part of what an account can claim: `claimableWei × sharesWei / eligibleWei`, less what rounding takes,
+ * below 2 of the smallest unit.
+ */
 export interface ClaimLine {
   readonly snapshot: number;
   readonly endedAtSeconds: number;

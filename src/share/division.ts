@@ -14,10 +14,9 @@ export interface Division {
 /** What becomes of a period's revenue; what is left of it is the beneficiary's. */
 export function divide(revenueWei: bigint, eligibleWei: bigint, claimBps: number): Division {
   const partWei = (revenueWei * BigInt(claimBps)) / BPS;
-  if (eligibleWei === 0n) return { step: 0n, claimableWei: 0n, redeemableWei: revenueWei - partWei };
-  const step = (partWei << INDEX_BITS) / eligibleWei;
-  const claimableWei = earnedWei(eligibleWei, step);
-  return { step, claimableWei, redeemableWei: revenueWei - claimableWei };
+  const redeemableWei = revenueWei - partWei;
+  if (eligibleWei === 0n) return { step: 0n, claimableWei: 0n, redeemableWei };
+  return { step: (partWei << INDEX_BITS) / eligibleWei, claimableWei: partWei, redeemableWei };
 }
 
 /** What so many tokens get of steps of the index, rounded down [smallest unit]. */

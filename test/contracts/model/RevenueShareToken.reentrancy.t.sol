@@ -68,7 +68,7 @@ contract RevenueShareTokenReentrancyTest is ShareTest {
         for (uint256 i = 0; i < 3; ++i) {
             pay(NATIVE, 1_000_000);
             pay(address(hook), 1_000_000);
-            if (i == 1) share.transfer(other, 50);
+            if (i == 1) execute(Call.Transfer);
             nextPeriod();
         }
         refuses = true;
