@@ -15,6 +15,7 @@ import { opsTasks } from "./tasks/ops.ts";
 import { modelTasks } from "./tasks/model.ts";
 import { orderTasks } from "./tasks/order.ts";
 import { providerTasks } from "./tasks/provider.ts";
+import { shareTasks } from "./tasks/share.ts";
 import { taskTasks } from "./tasks/task.ts";
 import { walletTasks } from "./tasks/wallet.ts";
 
@@ -42,6 +43,7 @@ export default defineConfig({
     ...modelTasks,
     ...orderTasks,
     ...providerTasks,
+    ...shareTasks,
     ...taskTasks,
     ...walletTasks,
   ],

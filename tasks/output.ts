@@ -1,5 +1,3 @@
-import Table from "cli-table3";
-
 import { isNeuraError, messageOf, NeuraError } from "../src/errors.ts";
 import { explainRefusal } from "../src/market/context.ts";
 
@@ -69,28 +67,25 @@ export function fields(rows: readonly (readonly [label: string, value: string | 
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join("\n");
 }
 
-/** Columns below their heads; those that `right` names are numbers. */
+/** Columns below their heads; those that `right` names are aligned there. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   { right = [] }: { right?: readonly string[] } = {},
 ): string {
-  const names = ["top", "bottom", "left", "right", "mid"];
-  const borders = names.flatMap((name) => [
-    name,
-    `${name}-mid`,
-    `${name}-left`,
-    `${name}-right`,
-    `left-${name}`,
-  ]);
-  const grid = new Table({
-    head: [...head],
-    colAligns: head.map((name) => (right.includes(name) ? "right" : "left")),
-    chars: { ...Object.fromEntries(borders.map((name) => [name, ""])), "right-mid": "", middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-  });
-  grid.push(...rows.map((row) => [...row]));
-  return grid.toString().replaceAll(/ +$/gm, "");
+  const lines = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => {
+          const width = widths[column] ?? 0;
+          return right.includes(head[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
+        })
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** `value` as JSON, bigints as decimal strings. */

@@ -4,8 +4,9 @@ import { isHexString } from "ethers";
 import type { ContractTransactionResponse } from "ethers";
 
 import { messageOf, NeuraError } from "../../src/errors.ts";
-import { asking, type Contracts } from "../../src/market/context.ts";
+import { asking, type Contracts, type MarketContext } from "../../src/market/context.ts";
 import { receiptOf } from "../../src/market/transaction.ts";
+import { modelRevenueOf } from "../../src/share/revenue.ts";
 import type { Context } from "../context.ts";
 import { type CommandResult, fields } from "../output.ts";
 import { openMarketOf, parseWhole } from "../task/request.ts";
@@ -38,30 +39,37 @@ export async function changeModel(
     send: (models: Contracts["models"], model: number) => Promise<ContractTransactionResponse>;
   },
 ): Promise<CommandResult> {
-  const { contracts } = await openMarketOf(context, { signing: true });
+  const market = await openMarketOf(context, { signing: true });
   const model = parseWhole(number, "model");
   const transaction = await context.out.step(title, async () =>
-    receiptOf(await asking(send(contracts.models, model)), context.signal),
+    receiptOf(await asking(send(market.contracts.models, model)), context.signal),
   );
-  return await showModel(contracts, model, { transaction });
+  return await showModel(market, model, { transaction });
 }
 
 /** A model with its newest version. Error: `model.unknown`. */
 export async function showModel(
-  { models }: Pick<Contracts, "models">,
+  market: MarketContext,
   model: number,
   more: Record<string, unknown> = {},
 ): Promise<CommandResult> {
+  const { models } = market.contracts;
   const found = await asking(models.modelOf(model));
   const newest = await asking(models.versionOf(model, found.versions - 1n));
   const next = found.revenueAt === 0n ? undefined : found.nextRevenue;
+  const [share, nextShare] = await Promise.all([
+    revenueShareOf(market, found.revenue),
+    next === undefined ? undefined : revenueShareOf(market, next),
+  ]);
   const data = {
     model,
     controller: found.controller,
     status: STATUSES[Number(found.status)] ?? "none",
     royaltyBps: Number(found.royaltyBps),
     revenue: found.revenue,
+    revenueShare: share?.share,
     nextRevenue: next,
+    nextRevenueShare: nextShare?.share,
     nextRevenueAtSeconds: next === undefined ? undefined : Number(found.revenueAt),
     licence: found.licence,
     versions: Number(found.versions),
@@ -75,14 +83,32 @@ export async function showModel(
       ["Model", model],
       ["Status", data.status],
       ["Controlled by", data.controller],
-      ["Royalty", `${data.royaltyBps / 100} %, to ${data.revenue}`],
+      ["Royalty", `${data.royaltyBps / 100} %, to ${data.revenue}${share?.text ?? ""}`],
       ...(next === undefined
         ? []
-        : [["From then on", `${next} (${new Date(Number(found.revenueAt) * 1000).toISOString()})`] as const]),
+        : [
+            [
+              "From then on",
+              `${next}${nextShare?.text ?? ""} (${new Date(Number(found.revenueAt) * 1000).toISOString()})`,
+            ] as const,
+          ]),
       ["Licence", data.licence === "" ? "not said" : data.licence],
       ["Versions", data.versions],
       ["Newest", `${data.weightsHash}${data.weights === "" ? "" : ` at ${data.weights}`}`],
       ["Use", `./neura task submit … --model ${model}`],
     ]),
+  };
+}
+
+/** What is said of a revenue address that is a revenue share. */
+async function revenueShareOf(market: MarketContext, address: string) {
+  const revenue = await modelRevenueOf(market, address);
+  if (revenue === undefined) return undefined;
+  const { symbol, name } = revenue.share;
+  const { symbol: currency } = market.deployment.currency;
+  const warning = revenue.isUsable ? "" : `, which takes no ${currency}: royalties stay in the market`;
+  return {
+    share: { symbol, name, isUsable: revenue.isUsable },
+    text: `, the revenue share ${symbol} (${name})${warning}`,
   };
 }

@@ -3,6 +3,5 @@ import { openMarketOf, parseWhole } from "../task/request.ts";
 import { showModel } from "./model.ts";
 
 export default action("neura/model-show/1", async ({ model }: { model: string }, context) => {
-  const { contracts } = await openMarketOf(context);
-  return await showModel(contracts, parseWhole(model, "model"));
+  return await showModel(await openMarketOf(context), parseWhole(model, "model"));
 });
