@@ -34,6 +34,14 @@ describe("deployment", () => {
     expect(await load()).to.deep.equal(world.deployment);
   });
 
+  it("reads a file of before there were revenue shares", async () => {
+    const contracts = { ...world.deployment.contracts };
+    expect(contracts.RevenueShareFactory).to.be.a("string");
+    delete contracts.RevenueShareFactory;
+    const loaded = await load({ contracts });
+    expect(loaded.contracts).to.deep.equal(contracts).and.not.to.have.property("RevenueShareFactory");
+  });
+
   it("finds the file by the chain's id", async () => {
     const { provider } = world.connection.ethers;
     const path = deploymentPath({ chainId: world.deployment.chainId, directory });
@@ -72,6 +80,7 @@ describe("deployment", () => {
       { chainId: "31337" },
       { block: -1 },
       { contracts: { ...world.deployment.contracts, KeyRegistry: "0x12" } },
+      { contracts: { ...world.deployment.contracts, RevenueShareFactory: 7 } },
       { contracts: null },
       { currency: { ...world.deployment.currency, symbol: "" } },
       { currency: { ...world.deployment.currency, decimals: 1.5 } },

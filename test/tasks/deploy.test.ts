@@ -2,13 +2,17 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
+import { keccak256 } from "ethers";
 
 import { parseDeployment } from "../../src/deployment.ts";
+import { DEPLOY_GAS } from "../../tasks/deploy/action.ts";
 import {
   ITaskMarket__factory,
   MockERC20__factory,
   ProviderRegistry__factory,
   ProviderRewards__factory,
+  RevenueShareFactory__factory,
+  RevenueShareToken__factory,
   TaskMarket__factory,
 } from "../../types/index.ts";
 import { Cleanup } from "../src/storage/support.ts";
@@ -56,6 +60,17 @@ describe("tasks: deploy", function () {
     expect(await market.models()).to.equal(deployment.contracts.ModelRegistry);
     expect(await rewards.market()).to.equal(deployment.contracts.TaskMarket);
     expect(await rewards.capBps()).to.equal(5_000n);
+    const shares = RevenueShareFactory__factory.connect(
+      deployment.contracts.RevenueShareFactory ?? "",
+      ethers.provider,
+    );
+    expect(await shares.codeHash()).to.equal(keccak256(RevenueShareToken__factory.bytecode));
+    expect(await shares.count()).to.equal(0n);
+    let gasUsed = 0n;
+    for (let block = await ethers.provider.getBlockNumber(); block > 0; block--) {
+      gasUsed += (await ethers.provider.getBlock(block))?.gasUsed ?? 0n;
+    }
+    expect(gasUsed <= DEPLOY_GAS && gasUsed > (DEPLOY_GAS * 9n) / 10n, `${gasUsed}`).to.equal(true);
     expect(await registry.unbondingPeriod()).to.equal(45n * 86_400n);
     expect(await registry.marketEffectiveAt(market)).to.not.equal(0n);
 
