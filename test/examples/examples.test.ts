@@ -16,6 +16,7 @@ import { openTask } from "../../examples/open-task.ts";
 import { priceByCompass } from "../../examples/price-compass.ts";
 import { collectRewards } from "../../examples/provider-rewards.ts";
 import { submitWithQuote } from "../../examples/quote.ts";
+import { payHolders, shareModel } from "../../examples/revenue-share.ts";
 import { sealedTask } from "../../examples/sealed-task.ts";
 import { signedOrder } from "../../examples/signed-order.ts";
 import { outlastArbiter } from "../../examples/silent-arbiter.ts";
@@ -510,5 +511,37 @@ describe("examples", function () {
     expect(rewardWei).to.equal(feesWei);
     expect(await connection.ethers.provider.getBalance(provider.address)).to.equal(before + rewardWei);
     expect(await collectRewards(night)).to.deep.equal({ claimedWei: 0n });
+  });
+
+  // ---- Holders ----
+
+  it("revenue share: a model's royalties reach its holders in proportion", async () => {
+    const { deployment, connection } = stage.world;
+    const investors = [{ account: other.account.address, amountWei: 25n * 10n ** 22n }];
+    const weights = { hash: hexlify(randomBytes(32)), uri: "ar://weights" };
+    const { share, model } = await shareModel({ deployment, author: judge, investors, weights });
+    const { id } = await owner().submit({ ...request, model });
+    const paidWei = paidFor(await owner().wait(id, { for: "delivered", intervalMs: 100 }));
+    const royaltyWei = paidWei / 20n;
+    expect(await stage.world.market.balanceOf(share)).to.equal(royaltyWei);
+
+    const night = { deployment, signer: friend, share };
+    expect(await payHolders(night), "collected, and divided when the day is over").to.deep.equal([]);
+    expect(await stage.world.market.balanceOf(share)).to.equal(0n);
+    await stage.passSeconds(DAY);
+    const holders = [judge.address, other.account.address];
+    const balances = async () =>
+      await Promise.all(holders.map((each) => connection.ethers.provider.getBalance(each)));
+    const before = await balances();
+    const payments = await payHolders(night);
+    expect(payments.map(({ account }) => account)).to.deep.equal(holders);
+    const gained = (await balances()).map((wei, index) => wei - (before[index] ?? 0n));
+    expect(payments.map(({ amounts }) => amounts[0]?.amountWei)).to.deep.equal(gained);
+    // Three quarters and one, each less than 2 wei below.
+    for (const [index, quarters] of [3n, 1n].entries()) {
+      const lostWei = (royaltyWei * quarters) / 4n - (gained[index] ?? 0n);
+      expect(lostWei >= 0n && lostWei < 2n, `${lostWei}`).to.equal(true);
+    }
+    expect(await payHolders(night)).to.deep.equal([]);
   });
 });
