@@ -4,6 +4,7 @@ import { parseUnits, ZeroAddress } from "ethers";
 import { burnShares, previewBurn } from "../../../src/share/burn.ts";
 import { readPosition } from "../../../src/share/claims.ts";
 import {
+  checkModelRevenue,
   collectRoyalties,
   depositRevenue,
   modelRevenueOf,
@@ -118,6 +119,11 @@ describe("revenue, and burning for it", () => {
     const currency = { address: await token.getAddress(), symbol: "MOCK", decimals: 18 };
     const elsewhere = { ...context, deployment: { ...deployment, currency } };
     expect(await modelRevenueOf(elsewhere, address)).to.deep.include({ isUsable: false });
+    const lost = await errorOf(checkModelRevenue(elsewhere, address));
+    expect(lost.code).to.equal("share.unknown-token");
+    expect(lost.message).to.contain("WHALE takes no MOCK");
+    await checkModelRevenue(context, address);
+    await checkModelRevenue(elsewhere, maker.address);
     expect(await modelRevenueOf(context, address)).to.deep.include({ isUsable: true });
     expect(await modelRevenueOf(context, maker.address)).to.equal(undefined);
   });
