@@ -113,7 +113,12 @@ contract RevenueShareTokenReentrancyTest is ShareTest {
         vm.revertToState(snapshot);
         enter(first, Call.None, moment);
         assertTrue(state() == afterFirst, "a look changed something");
-        assertTrue(viewsInside == before || viewsInside == views(), "A04 a state between");
+        bytes32 inside = viewsInside;
+        vm.revertToState(snapshot);
+        // Of a batch the first element has been.
+        if (first == Call.ClaimBatch) share.claim(3);
+        else execute(first == Call.ClaimForBatch ? Call.ClaimFor : first);
+        assertTrue(inside == before || inside == views(), "A04 a state between");
         for (uint256 i = 0; i < uint256(Call.None); ++i) {
             // The rest of a batch is paid to whom the holder says meanwhile.
             if (first == Call.ClaimBatch && Call(i) == Call.SetRecipient) continue;
@@ -129,7 +134,7 @@ contract RevenueShareTokenReentrancyTest is ShareTest {
                 continue;
             }
             assertTrue(succeeded, "what moves no revenue was refused");
-            bytes32 inside = state();
+            inside = state();
             vm.revertToState(snapshot);
             execute(first);
             execute(Call(i));

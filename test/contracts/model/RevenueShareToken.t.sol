@@ -186,7 +186,7 @@ contract RevenueShareTokenTest is ShareTest {
     /// of the next.
     function testFuzz_periodEndsWithItsLastSecond(uint256 amount, uint8 skipped) public {
         amount = bound(amount, 10_000, 1e42);
-        uint256 id = 1 + skipped;
+        uint256 id = 1 + uint256(skipped);
         vm.warp(share.endOf(id) - 1);
         assertEq(share.lastSnapshot(), id - 1, "not over");
         transfer(ALICE, CAROL, 600e18);

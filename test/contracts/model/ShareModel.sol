@@ -14,7 +14,6 @@ contract ShareModel {
 
     struct Payment {
         uint256 time;
-        address token;
         uint256 amount;
     }
 
@@ -37,7 +36,9 @@ contract ShareModel {
 
     address[] private _accounts;
     mapping(address account => Change[]) private _changes;
-    Payment[] private _payments;
+    mapping(address token => Payment[]) private _payments;
+    /// @dev Of all payments, in the order of their time.
+    uint256[] private _snapshots;
     Burn[] private _burns;
     mapping(address account => mapping(uint256 id => bool)) private _claimed;
     mapping(address account => uint256) private _claimedThrough;
@@ -82,7 +83,8 @@ contract ShareModel {
     }
 
     function pay(address token, uint256 amount) external {
-        _payments.push(Payment(block.timestamp, token, amount));
+        _payments[token].push(Payment(block.timestamp, amount));
+        _snapshots.push(_snapshotOf(block.timestamp));
     }
 
     function claim(address account, uint256 id) external {
@@ -151,23 +153,39 @@ contract ShareModel {
         return block.timestamp / _periodSeconds - _madeAt / _periodSeconds;
     }
 
-    /// @notice Snapshot of payment `number` from the newest backwards; of none: 0.
-    function snapshotOfPayment(uint256 number) external view returns (uint256) {
-        if (_payments.length == 0) return 0;
-        uint256 time = _payments[_payments.length - 1 - (number % _payments.length)].time;
+    /// @dev Of what comes in at `time`.
+    function _snapshotOf(uint256 time) private view returns (uint256) {
         return time / _periodSeconds - _madeAt / _periodSeconds + 1;
     }
 
+    /// @notice Snapshot of payment `number` from the newest backwards; of none: 0.
+    function snapshotOfPayment(uint256 number) external view returns (uint256) {
+        uint256 count = _snapshots.length;
+        return count == 0 ? 0 : _snapshots[count - 1 - (number % count)];
+    }
+
     function paymentCount() external view returns (uint256) {
-        return _payments.length;
+        return _snapshots.length;
+    }
+
+    /// @notice Snapshots with revenue in `token`, the oldest first; of the present period too.
+    function snapshotsOf(address token) public view returns (uint256[] memory ids) {
+        Payment[] storage payments = _payments[token];
+        ids = new uint256[](payments.length);
+        uint256 count = 0;
+        for (uint256 i = 0; i < payments.length; ++i) {
+            uint256 id = _snapshotOf(payments[i].time);
+            if (count == 0 || ids[count - 1] != id) ids[count++] = id;
+        }
+        assembly ("memory-safe") {
+            mstore(ids, count)
+        }
     }
 
     function revenueOf(address token, uint256 id) public view returns (uint256 revenue) {
-        uint256 end = endOf(id);
-        for (uint256 i = 0; i < _payments.length; ++i) {
-            Payment storage one = _payments[i];
-            if (one.token == token && one.time < end && one.time + _periodSeconds >= end)
-                revenue += one.amount;
+        Payment[] storage payments = _payments[token];
+        for (uint256 i = 0; i < payments.length; ++i) {
+            if (_snapshotOf(payments[i].time) == id) revenue += payments[i].amount;
         }
     }
 
@@ -211,9 +229,10 @@ contract ShareModel {
     /// @notice What all that `account` has claimed comes to, and how many claims of something that is.
     function claimedOf(address account, address token) external view returns (uint256 most, uint256 claims) {
         uint256 fractions = 0;
-        for (uint256 id = 1; id <= lastSnapshot(); ++id) {
-            if (!isClaimed(account, id)) continue;
-            (uint256 whole, uint256 fraction) = _owed(account, id, token);
+        uint256[] memory ids = snapshotsOf(token);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (!isClaimed(account, ids[i])) continue;
+            (uint256 whole, uint256 fraction) = _owed(account, ids[i], token);
             if (whole == 0 && fraction == 0) continue;
             (most, fractions, claims) = (most + whole, fractions + fraction, claims + 1);
         }
@@ -231,12 +250,15 @@ contract ShareModel {
 
     /// @notice What the periods that are over left for burning, less what burning took.
     function redeemablePool(address token) public view returns (uint256 pool) {
-        uint256 id = 1;
-        for (uint256 i = 0; i < _burns.length; ++i) {
-            for (; endOf(id) <= _burns[i].time; ++id) pool += _left(token, id);
-            if (_burns[i].outOf != 0) pool -= (pool * _burns[i].amount) / _burns[i].outOf;
+        uint256[] memory ids = snapshotsOf(token);
+        uint256 next = 0;
+        for (uint256 i = 0; i <= _burns.length; ++i) {
+            uint256 time = i < _burns.length ? _burns[i].time : block.timestamp;
+            while (next < ids.length && endOf(ids[next]) <= time) pool += _left(token, ids[next++]);
+            if (i < _burns.length && _burns[i].outOf != 0) {
+                pool -= (pool * _burns[i].amount) / _burns[i].outOf;
+            }
         }
-        for (; endOf(id) <= block.timestamp; ++id) pool += _left(token, id);
     }
 
     function _left(address token, uint256 id) private view returns (uint256) {
@@ -246,8 +268,12 @@ contract ShareModel {
 
     /// @notice Claimable parts of periods at whose end nobody took part: the beneficiary's.
     function unowned(address token) external view returns (uint256 amount) {
-        for (uint256 id = 1; id <= lastSnapshot(); ++id) {
-            if (eligibleAt(endOf(id)) == 0) amount += _claimablePart(revenueOf(token, id));
+        uint256[] memory ids = snapshotsOf(token);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            uint256 end = endOf(ids[i]);
+            if (end <= block.timestamp && eligibleAt(end) == 0) {
+                amount += _claimablePart(revenueOf(token, ids[i]));
+            }
         }
     }
 }

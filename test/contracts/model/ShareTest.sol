@@ -46,19 +46,6 @@ abstract contract ShareTest is Test {
             );
     }
 
-    /// @notice Makes the contract that is built as `artifact`; fails with its error.
-    function create(string memory artifact, bytes memory arguments) internal returns (address created) {
-        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
-        assembly ("memory-safe") {
-            created := create(0, add(code, 0x20), mload(code))
-            if iszero(created) {
-                let free := mload(0x40)
-                returndatacopy(free, 0, returndatasize())
-                revert(free, returndatasize())
-            }
-        }
-    }
-
     function allocate(
         IRevenueShareToken.Settings memory settings,
         address account,
