@@ -1,12 +1,13 @@
 import { IRevenueShareToken__factory } from "../../types/factories/interfaces/IRevenueShareToken__factory.ts";
 import type { IRevenueShareToken } from "../../types/interfaces/IRevenueShareToken.ts";
+import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
 import { unlessAborted } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
 import { NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { type Abortable, requireShare, send, shareAt, type ShareContext } from "./context.ts";
+import { type Abortable, blockBefore, requireShare, send, shareAt, type ShareContext } from "./context.ts";
 import { divide } from "./division.ts";
 import { readShareEvents, type ShareEvent } from "./events.ts";
 import { amountsOf, nameOf, type RevenueAmount, type RevenueToken, type ShareName } from "./tokens.ts";
@@ -178,9 +179,13 @@ async function divisionsOf(
 ): Promise<Omit<ClaimLine, "sharesWei" | "amountWei">[]> {
   const { provider } = context;
   const contract = shareAt(context, address);
-  const endOf = async (snapshot: number): Promise<number> => Number(await asking(contract.endOf(snapshot)));
+  const [periodSeconds, startsAt] = await unlessAborted(
+    asking(Promise.all([contract.periodSeconds(), contract.endOf(after)])),
+    signal,
+  );
+  const endOf = (snapshot: number): number => Number(startsAt) + (snapshot - after) * Number(periodSeconds);
   // The oldest of them is of the period that began with the snapshot before it.
-  const earliest = await unlessAborted(lastBlockAt(provider, (await endOf(after)) - 1, 0), signal);
+  const earliest = await blockBefore(context, address, { atSeconds: Number(startsAt), signal });
   const names = ["SnapshotTaken", "RevenueReceived"] as const;
   const range = { fromBlock: earliest, toBlock: block, signal };
   const events = await readShareEvents(provider, { share: address, names, ...range });
@@ -196,7 +201,7 @@ async function divisionsOf(
       pending.delete(token.address);
       const { snapshot, revenueWei, claimableWei, eligibleWei } = event;
       if (snapshot <= after) continue;
-      const endedAtSeconds = await endOf(snapshot);
+      const endedAtSeconds = endOf(snapshot);
       divided.push({ snapshot, endedAtSeconds, token, revenueWei, claimableWei, eligibleWei });
     }
   }
@@ -204,7 +209,7 @@ async function divisionsOf(
   for (const token of share.tokens) {
     const open = pending.get(token.address);
     if (open === undefined || open.snapshot > last || open.snapshot <= after) continue;
-    const endedAtSeconds = await endOf(open.snapshot);
+    const endedAtSeconds = endOf(open.snapshot);
     const blockTag = await unlessAborted(lastBlockAt(provider, endedAtSeconds - 1, earliest), signal);
     const eligibleWei = await contract.eligibleSupply({ blockTag }).catch(() => undefined);
     const claimBps = Number(await contract.claimBps());
@@ -286,28 +291,51 @@ export async function claimRevenue(
   return { share, claims: paymentsOf(share, events), skipped, transaction };
 }
 
-/** Claims with nothing to pay would cost gas alone. A snapshot that is none is left to the contract's own error. */
+/** Claims with nothing to pay would cost gas alone. A single snapshot that is none is left to the contract's own error. */
 async function requireClaimable(
   context: ShareContext,
   share: ShareName,
   { accounts, snapshots }: { accounts: readonly string[]; snapshots: readonly number[] | undefined },
 ): Promise<void> {
   const contract = shareAt(context, share.address);
-  const [last, ...positions] = await asking(
-    Promise.all([contract.lastSnapshot(), ...accounts.map((account) => contract.positionOf(account))]),
-  );
-  const [first] = snapshots ?? [];
+  const last = Number(await asking(contract.lastSnapshot()));
   const [account = ""] = accounts;
-  if (snapshots?.length === 1 && first !== undefined) {
-    if (first < 1 || first > Number(last) || (await contract.isClaimed(account, first))) return;
+  const [snapshot] = snapshots ?? [];
+  if (snapshots?.length === 1 && snapshot !== undefined) {
+    if (snapshot < 1 || snapshot > last || (await contract.isClaimed(account, snapshot))) return;
   }
-  const some = positions.some(({ claimable }) => claimable.some((amountWei) => amountWei !== 0n));
-  if (some) return;
-  const next = Number(await contract.endOf(last + 1n));
-  throw new NeuraError("share.nothing", `${accounts.join(", ")} can claim nothing of ${share.symbol} now.`, {
-    next: `Revenue of this period can be claimed from ${new Date(next * 1000).toISOString()} on: see \`share claimable\`.`,
-    details: { share: share.address, nextSnapshotAtSeconds: next },
-  });
+  const amountsWei = await asking(
+    snapshots === undefined
+      ? Promise.all(accounts.map(async (each) => [...(await contract.positionOf(each)).claimable]))
+      : Promise.all(snapshots.map((each) => claimableOf(contract, share, account, each))),
+  );
+  if (amountsWei.flat().some((wei) => wei !== 0n)) return;
+  const next = Number(await contract.endOf(last + 1));
+  const what = snapshots === undefined ? "" : ` with snapshot ${snapshots.join(", ")}`;
+  throw new NeuraError(
+    "share.nothing",
+    `${accounts.join(", ")} can claim nothing of ${share.symbol} now${what}.`,
+    {
+      next: `Revenue of this period can be claimed from ${new Date(next * 1000).toISOString()} on: see \`share claimable\`.`,
+      details: { share: share.address, nextSnapshotAtSeconds: next },
+    },
+  );
+}
+
+/** What of one snapshot an account can claim, token by token. */
+async function claimableOf(
+  contract: RevenueShareToken,
+  { tokens }: ShareName,
+  account: string,
+  snapshot: number,
+): Promise<bigint[]> {
+  return await Promise.all(
+    tokens.map(({ address }, index) =>
+      index === 0
+        ? contract.claimableRevenue(account, snapshot)
+        : contract.claimableERC20(account, snapshot, address),
+    ),
+  );
 }
 
 /** What the claims and burns among these events paid. */

@@ -9,6 +9,7 @@ import { isOutage, unavailable } from "../chain/errors.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
+import { lastBlockAt } from "../market/history.ts";
 import type { Receipt } from "../market/transaction.ts";
 import { decodeShareEvent, type ShareEvent } from "./events.ts";
 
@@ -68,6 +69,24 @@ export function factoryOf({ deployment, provider, signer }: ShareContext): Reven
     );
   }
   return RevenueShareFactory__factory.connect(address, signer ?? provider);
+}
+
+/** Whether the deployment's factory made a share: then it is known how it behaves. */
+export async function isListed(context: ShareContext, address: string): Promise<boolean> {
+  return context.deployment.contracts.RevenueShareFactory === undefined
+    ? false
+    : await factoryOf(context).isShare(address);
+}
+
+/** A block before everything that a share announced from a moment on [Unix s]. */
+export async function blockBefore(
+  context: ShareContext,
+  address: string,
+  { atSeconds, signal }: Abortable & { atSeconds: number },
+): Promise<number> {
+  const { provider, deployment } = context;
+  const earliest = (await isListed(context, address)) ? deployment.block : 0;
+  return await unlessAborted(lastBlockAt(provider, atSeconds - 1, earliest), signal);
 }
 
 /** The share at an address, for reading. */

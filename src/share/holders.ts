@@ -2,8 +2,7 @@ import { ZeroAddress } from "ethers";
 
 import { unlessAborted } from "../abort.ts";
 import { asking } from "../market/context.ts";
-import { lastBlockAt } from "../market/history.ts";
-import { type Abortable, shareAt, type ShareContext } from "./context.ts";
+import { type Abortable, blockBefore, shareAt, type ShareContext } from "./context.ts";
 import { type PlacedEvent, readShareEvents, type ShareEvent, type ShareEventName } from "./events.ts";
 import { nameOf, type ShareName } from "./tokens.ts";
 
@@ -88,7 +87,7 @@ export async function allEventsOf(
   const block = await unlessAborted(provider.getBlockNumber(), signal);
   // It was made during the period that ends with its first snapshot.
   const startSeconds = Number(await unlessAborted(asking(shareAt(context, address).endOf(0)), signal));
-  const fromBlock = await unlessAborted(lastBlockAt(provider, startSeconds - 1, 0), signal);
+  const fromBlock = await blockBefore(context, address, { atSeconds: startSeconds, signal });
   const range = { fromBlock, toBlock: block, signal };
   const events = await readShareEvents(provider, {
     share: address,

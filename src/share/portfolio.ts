@@ -5,7 +5,7 @@ import { unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
 import { asking } from "../market/context.ts";
 import { type ClaimReport, explainClaims, positionFrom, readPosition, type SharePosition } from "./claims.ts";
-import { type Abortable, factoryOf, type ShareContext } from "./context.ts";
+import { type Abortable, factoryOf, isListed, type ShareContext } from "./context.ts";
 import { nameOf, type RevenueAmount, type ShareName } from "./tokens.ts";
 
 /** An account's part of one share. */
@@ -64,8 +64,8 @@ export async function readPortfolio(
       [...new Set(given)]
         .filter((address) => !listed.some(({ share }) => share.address === address))
         .map(async (address): Promise<PortfolioEntry> => {
-          const isListed = hasFactory && (await factoryOf(context).isShare(address));
-          return { ...(await readPosition(context, address, account)), isListed };
+          const { share, position } = await readPosition(context, address, account);
+          return { share, position, isListed: await isListed(context, address) };
         }),
     ),
     signal,

@@ -2,17 +2,10 @@ import { ZeroAddress } from "ethers";
 
 import { formatAmount } from "../amount.ts";
 import { Erc20 } from "../chain/erc20.ts";
-import { NeuraError } from "../errors.ts";
+import { isNeuraError, NeuraError } from "../errors.ts";
 import { asking, connectContracts, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
-import {
-  type Abortable,
-  isRevenueShare,
-  requireShare,
-  send,
-  type ShareChange,
-  type ShareContext,
-} from "./context.ts";
+import { type Abortable, requireShare, send, type ShareChange, type ShareContext } from "./context.ts";
 import { nameOf, type RevenueAmount, type RevenueToken, type ShareName, tokenAt } from "./tokens.ts";
 
 /** Revenue that came in. */
@@ -160,10 +153,14 @@ export async function modelRevenueOf(
   context: ShareContext,
   address: string,
 ): Promise<ModelRevenue | undefined> {
-  if (!(await isRevenueShare(context, address))) return undefined;
-  const share = await nameOf(context, address);
   const { currency } = context.deployment;
-  return { share, isUsable: share.tokens.some((token) => token.address === currency.address) };
+  try {
+    const share = await nameOf(context, address);
+    return { share, isUsable: share.tokens.some((token) => token.address === currency.address) };
+  } catch (error) {
+    if (isNeuraError(error, "share.unknown")) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { Erc20 } from "../chain/erc20.ts";
 import { unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
 import { asking, chainTime, connectContracts } from "../market/context.ts";
-import { type Abortable, factoryOf, requireShare, type ShareContext } from "./context.ts";
+import { type Abortable, isListed, requireShare, type ShareContext } from "./context.ts";
 import { nameOf, type RevenueToken, type ShareName } from "./tokens.ts";
 
 /** What a share has of one revenue token [smallest unit]. */
@@ -113,13 +113,6 @@ async function readAll(context: ShareContext, address: string): Promise<ShareVie
     nowSeconds,
     funds: await Promise.all(funds),
   };
-}
-
-/** Whether the deployment's factory made it. */
-export async function isListed(context: ShareContext, address: string): Promise<boolean> {
-  return context.deployment.contracts.RevenueShareFactory === undefined
-    ? false
-    : await factoryOf(context).isShare(address);
 }
 
 async function balanceOf({ provider }: ShareContext, token: string, account: string): Promise<bigint> {

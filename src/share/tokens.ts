@@ -42,7 +42,13 @@ export async function nameOf(context: ShareContext, address: string): Promise<Sh
     share.symbol(),
     share.decimals(),
     share.tokens(),
-  ]);
+  ]).catch((cause: unknown) => {
+    if (isOutage(cause)) throw unavailable(cause);
+    throw new NeuraError("share.unknown", `${address} is an ERC-7641 token of another kind.`, {
+      next: "Use the commands of who made it: this one works with shares of `share create`.",
+      cause,
+    });
+  });
   return {
     address,
     name: printable(name, MAX_NAME),
@@ -64,17 +70,26 @@ export async function revenueTokensOf(
     addresses.map(async (address): Promise<RevenueToken> => {
       if (address === currency.address) return currency;
       if (address === ZeroAddress) return { address, symbol: "coin", decimals: COIN_DECIMALS };
-      try {
-        const erc20 = new Erc20(address, provider);
-        const [symbol, decimals] = await Promise.all([erc20.symbol(), erc20.decimals()]);
-        if (decimals > MAX_DECIMALS) throw new Error("no token has so many decimals");
-        return { address, symbol: printable(symbol, MAX_SYMBOL), decimals };
-      } catch (error) {
-        if (isOutage(error)) throw unavailable(error);
-        return { address, symbol: `units of ${address}`, decimals: 0 };
+      const erc20 = new Erc20(address, provider);
+      const short = `${address.slice(0, 6)}…${address.slice(-4)}`;
+      const symbol = await told(erc20.symbol());
+      const decimals = await told(erc20.decimals());
+      if (decimals === undefined || decimals > MAX_DECIMALS) {
+        return { address, symbol: `units of ${short}`, decimals: 0 };
       }
+      return { address, symbol: printable(symbol ?? short, MAX_SYMBOL), decimals };
     }),
   );
+}
+
+/** What a token tells, if it does. */
+async function told<T>(question: Promise<T>): Promise<T | undefined> {
+  try {
+    return await question;
+  } catch (error) {
+    if (isOutage(error)) throw unavailable(error);
+    return undefined;
+  }
 }
 
 /** The amounts of a list in the order of a share's tokens; zeros are left out unless `zeros` is set. */

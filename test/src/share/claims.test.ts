@@ -132,6 +132,8 @@ describe("claims of revenue", () => {
     const nothing = await errorOf(claimRevenue(first, address));
     expect(nothing.code).to.equal("share.nothing");
     expect(nothing.next).to.contain(new Date(Number(await share.endOf(6)) * 1000).toISOString());
+    const done = await errorOf(claimRevenue(first, address, { snapshots: [3, 4] }));
+    expect([done.code, done.message.includes("with snapshot 3, 4")]).to.deep.equal(["share.nothing", true]);
     const { claims } = await claimRevenue(second, address);
     expect(claims[0]?.amounts).to.deep.equal([{ token: COIN, amountWei: 5_000n }]);
   });

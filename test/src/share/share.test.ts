@@ -4,7 +4,7 @@ import { keccak256, ZeroAddress } from "ethers";
 import { createShare } from "../../../src/share/create.ts";
 import { isRevenueShare } from "../../../src/share/context.ts";
 import { readPortfolio } from "../../../src/share/portfolio.ts";
-import { depositRevenue } from "../../../src/share/revenue.ts";
+import { depositRevenue, modelRevenueOf } from "../../../src/share/revenue.ts";
 import { mintShares } from "../../../src/share/rights.ts";
 import { readShare } from "../../../src/share/show.ts";
 import { RevenueShareToken__factory } from "../../../types/index.ts";
@@ -136,6 +136,35 @@ describe("revenue shares", () => {
     expect((await errorOf(wrong)).code).to.equal("share.other-code");
     const reading = { ...context, signer: undefined };
     expect((await errorOf(createShare(reading, good))).code).to.equal("market.read-only");
+  });
+
+  it("are told from other tokens of the standard, and odd revenue tokens by their address", async () => {
+    const { contextOf, maker, connection } = stage;
+    const context = contextOf(maker);
+    // Answers every question with 1, also whether it is an ERC-7641 token.
+    const odd = connection.ethers.Wallet.createRandom().address;
+    const setCode = async (code: string): Promise<void> => {
+      await connection.provider.request({ method: "hardhat_setCode", params: [odd, code] });
+    };
+    await setCode("0x600160005260206000f3");
+    expect(await isRevenueShare(context, odd)).to.equal(true);
+    const error = await errorOf(readShare(context, odd));
+    expect(error.code).to.equal("share.unknown");
+    expect(error.message).to.contain("of another kind");
+    expect(await modelRevenueOf(context, odd), "a model's revenue can go there").to.equal(undefined);
+
+    const share = await stage.make([1], { tokens: [odd] });
+    const shown = await readShare(context, await share.getAddress());
+    const short = `${odd.slice(0, 6)}…${odd.slice(-4)}`;
+    expect(shown.funds[1]).to.deep.include({
+      token: { address: odd, symbol: short, decimals: 1 },
+      uncountedWei: 1n,
+    });
+    // One that reverts.
+    await setCode("0x60006000fd");
+    const broken = await readShare(context, await share.getAddress());
+    const token = { address: odd, symbol: `units of ${short}`, decimals: 0 };
+    expect(broken.funds[1]).to.deep.include({ token, uncountedWei: 0n });
   });
 
   it("of an account are found page by page, and added up; others by their address", async () => {
