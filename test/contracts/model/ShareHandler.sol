@@ -117,7 +117,7 @@ abstract contract ShareHandler is ShareTest {
 
     /// @notice One step: who and how much is in the numbers.
     function act(uint256 verb, uint256 a, uint256 b, uint256 c) external {
-        Verb chosen = _verbOf(verb % 40);
+        Verb chosen = _verbOf(verb % 44);
         ++steps;
         if (_act(chosen, accounts[a % ACCOUNTS], b, c)) ++done[chosen];
         _compare(accounts[(a >> 8) % ACCOUNTS], b >> 64, c >> 64);
@@ -129,9 +129,10 @@ abstract contract ShareHandler is ShareTest {
         if (number < 30) return Verb.Deposit;
         if (number < 32) return Verb.Wait;
         if (number < 34) return Verb.Claim;
-        if (number < 36) return Verb.ClaimAll;
+        if (number < 36) return Verb.Burn;
         if (number < 38) return Verb.Misbehave;
-        return number == 38 ? Verb.WithdrawCredit : Verb.Transfer;
+        if (number < 42) return Verb.ClaimAll;
+        return number == 42 ? Verb.WithdrawCredit : Verb.Transfer;
     }
 
     /// @return Whether it did something.
@@ -426,12 +427,19 @@ abstract contract ShareHandler is ShareTest {
 
     /// @dev Most often where there is something.
     function _withdrawSome(address who, uint256 number, uint256 b) private returns (bool) {
-        for (uint256 i = 0; i < ACCOUNTS * revenueTokens.length && b % 4 != 0; ++i) {
-            if (share.creditOf(who, revenueTokens[number]) != 0) break;
-            who = accounts[i % ACCOUNTS];
-            if (i % ACCOUNTS == 0) number = (number + 1) % revenueTokens.length;
+        if (b % 4 == 0) return _withdrawCredit(who, number);
+        for (uint256 i = 0; i < revenueTokens.length; ++i) {
+            for (uint256 k = 0; k < ACCOUNTS + 2; ++k) {
+                address payee =
+                    k < ACCOUNTS
+                        ? accounts[k]
+                        : k == ACCOUNTS
+                            ? VAULT
+                            : BENEFICIARY;
+                if (share.creditOf(payee, revenueTokens[i]) != 0) return _withdrawCredit(payee, i);
+            }
         }
-        return _withdrawCredit(who, number);
+        return false;
     }
 
     function _withdrawCredit(address who, uint256 number) private returns (bool) {
@@ -570,11 +578,13 @@ abstract contract ShareHandler is ShareTest {
     // ---- Misbehaviour ----
 
     function _misbehave(address who, uint256 number, uint256 b) private returns (bool) {
-        address token = revenueTokens[number];
         Kind kind = kinds[number];
+        if (kind == Kind.Clean) number = 0;
+        address token = revenueTokens[number];
         bool badly = b % 4 != 0;
+        // People do nothing when they are paid.
+        if (kind != Kind.Blocklist && who.code.length == 0) who = accounts[2 + ((b >> 80) % 3)];
         if (kind == Kind.Clean) {
-            if (number != 0 || who.code.length == 0) return false;
             _setManner(who, badly ? (b >> 8) % 5 : 0, b >> 16);
         } else if (kind == Kind.Blocklist) {
             _isPaused[token] = badly && b % 3 == 0;
@@ -584,11 +594,9 @@ abstract contract ShareHandler is ShareTest {
             FeeERC20(token).setFee(badly ? b % BPS : 0);
         } else if (kind == Kind.Hook) {
             // An actor, if it is one, is called.
-            bool calls = badly && who.code.length != 0;
-            if (calls) Actor(payable(who)).arm(address(share), 0, _entry(b >> 16));
-            if (calls) _isOdd[who] = true;
+            if (badly) _setManner(who, uint256(Actor.Manner.Reenter), b >> 16);
             HookERC20(token).setHook(
-                calls ? HookERC20.Moment(1 + ((b >> 8) % 2)) : HookERC20.Moment.Never,
+                badly ? HookERC20.Moment(1 + ((b >> 8) % 2)) : HookERC20.Moment.Never,
                 who,
                 abi.encodeCall(Actor.reenter, ())
             );
