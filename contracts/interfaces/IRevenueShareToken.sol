@@ -119,8 +119,8 @@ interface IRevenueShareToken is IERC7641, IERC7641AltRevToken, IERC20Metadata, I
     /// @notice `amount` of `token` waits for `account`: it could not be paid, or nobody else has a part in it.
     event Credited(address indexed account, address indexed token, uint256 amount);
     event CreditWithdrawn(address indexed account, address indexed token, uint256 amount, address to);
-    /// @notice From period `period` on the tokens of `account` take part in revenue, or not.
-    event SharingSet(address indexed account, bool shares, uint256 period);
+    /// @notice From period `period` on the tokens of `account` take part in revenue, or not. `bySelf`: it has said so itself.
+    event SharingSet(address indexed account, bool shares, bool bySelf, uint256 period);
     event RecipientSet(address indexed account, address recipient);
     event ClaimForRefused(address indexed account, bool refused);
     /// @notice An element of a batch could not be done; `reason` is its error.

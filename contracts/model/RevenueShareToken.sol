@@ -125,7 +125,7 @@ contract RevenueShareToken is
             }
             _tokens[i + 1] = token;
         }
-        for (uint256 i = 0; i < settings.excluded.length; ++i) _exclude(settings.excluded[i], true);
+        for (uint256 i = 0; i < settings.excluded.length; ++i) _exclude(settings.excluded[i], true, false);
         for (uint256 i = 0; i < settings.allocations.length; ++i) {
             _mintNew(settings.allocations[i].account, settings.allocations[i].amount);
         }
@@ -206,27 +206,26 @@ contract RevenueShareToken is
 
     /// @inheritdoc IRevenueShareToken
     function setSharing(bool shares) external override {
-        Holder storage holder = _holders[msg.sender];
-        holder.word = holder.word.with(SPOKEN, true);
-        _exclude(msg.sender, !shares);
+        _exclude(msg.sender, !shares, true);
     }
 
     /// @inheritdoc IRevenueShareToken
     function setExcluded(address account, bool excluded) external override onlyOwner {
         if (!_isContract(account)) revert RevenueShare_NotContract(account);
         if (_holders[account].word.has(SPOKEN)) revert RevenueShare_Spoken(account);
-        _exclude(account, excluded);
+        _exclude(account, excluded, false);
     }
 
-    function _exclude(address account, bool excluded) private {
+    function _exclude(address account, bool excluded, bool bySelf) private {
         Holder storage holder = _holders[account];
         Holding word = holder.word;
         uint256 period = _period();
-        if (word.has(EXCLUDED) == excluded) return;
-        holder.change(word, word.with(EXCLUDED, excluded), period);
+        bool changes = word.has(EXCLUDED) != excluded;
+        if (!changes && (!bySelf || word.has(SPOKEN))) return;
+        holder.change(word, word.with(EXCLUDED, excluded).with(SPOKEN, bySelf), period);
         uint256 balance = word.balance();
-        if (balance != 0) _changeEligible(balance, !excluded, period);
-        emit SharingSet(account, !excluded, period);
+        if (changes && balance != 0) _changeEligible(balance, !excluded, period);
+        emit SharingSet(account, !excluded, bySelf, period);
     }
 
     /// @dev An account with a delegation (EIP-7702) is a person's.

@@ -20,7 +20,9 @@ class CountingReporter extends Mocha.reporters.Spec {
 }
 
 const mocha: TaskOverrideActionFunction = async (taskArguments, hre, runSuper) => {
-  hre.config.test.mocha.reporter = CountingReporter;
+  const { mocha: options } = hre.config.test;
+  options.reporter = CountingReporter;
+  options.require = [...(options.require ?? []), import.meta.resolve("./worker.ts")];
   const { testFiles: named = [] }: { testFiles?: string[] } = taskArguments;
   // Hardhat would load every file below the folder, what tests share and start included.
   const testFiles = named.length > 0 ? named : await testFilesBelow(hre.config.paths.tests.mocha);

@@ -27,6 +27,8 @@ export type ShareEvent =
       readonly name: "SharingSet";
       readonly account: string;
       readonly shares: boolean;
+      /** Whether the account has said so itself. */
+      readonly bySelf: boolean;
       readonly period: number;
     }
   | {
@@ -114,8 +116,8 @@ export function decodeShareEvent({ topics, data }: Pick<Log, "topics" | "data">)
       return { name: "CrosschainBurn", account: from, amountWei: amount };
     }
     case "SharingSet": {
-      const { account, shares, period } = args as SharingSetEvent.OutputObject;
-      return { name: "SharingSet", account, shares, period: Number(period) };
+      const { account, shares, bySelf, period } = args as SharingSetEvent.OutputObject;
+      return { name: "SharingSet", account, shares, bySelf, period: Number(period) };
     }
     case "RevenueReceived": {
       const { token, from, amount, period } = args as RevenueReceivedEvent.OutputObject;

@@ -73,6 +73,8 @@ export class ShareRecomputation {
   readonly book = new HolderBook();
   readonly recipients = new Map<string, string>();
   readonly refusing = new Set<string>();
+  /** Who has said itself whether it takes part. */
+  readonly spoken = new Set<string>();
   /** By account and token. */
   readonly credits = new Map<string, Map<string, bigint>>();
   /** Where the events contradict the rules, or one another. */
@@ -122,6 +124,7 @@ export class ShareRecomputation {
       case "SharingSet":
         this.#compare("period of sharing", { account: event.account }, BigInt(event.period), BigInt(period));
         this.book.take(event);
+        if (event.bySelf) this.spoken.add(event.account);
         this.#record(event.account, period);
         return;
       case "RevenueReceived": {
@@ -181,7 +184,7 @@ export class ShareRecomputation {
     const named = [this.book.balances, this.#claims, this.credits, this.recipients].flatMap((each) => [
       ...each.keys(),
     ]);
-    return [...new Set([...named, ...this.refusing, ...this.book.excluded])];
+    return [...new Set([...named, ...this.refusing, ...this.book.excluded, ...this.spoken])];
   }
 
   /** Number of the period of a moment; the one in which the share was made has 0. */
@@ -441,6 +444,7 @@ export async function recomputeShare(
     const balanceWei = book.balances.get(account) ?? 0n;
     compare("balance", where, position.balance, balanceWei);
     compare("excluded", where, position.excluded, book.excluded.has(account));
+    compare("spoken", where, position.spoken, recomputation.spoken.has(account));
     compare("refuses", where, position.refusesClaimFor, recomputation.refusing.has(account));
     compare("recipient", where, position.recipient, recomputation.recipients.get(account) ?? account);
     compare("claimed", where, position.claimedThrough, BigInt(recomputation.claimedThrough(account)));

@@ -387,10 +387,19 @@ abstract contract MarketHandler is MarketModel {
         if (!named) conditions |= ((seed >> 41) % 2) << 248;
         if ((seed >> 48) % 3 == 0) conditions |= (_model << 184) | (1_234 << 232);
         terms.conditions = Conditions.wrap(conditions);
+        terms.assurance = assuranceOf(seed, collateral, named, judged);
+        terms.salt = bytes32(ghosts.length);
+    }
+
+    function assuranceOf(
+        uint256 seed,
+        uint256 collateral,
+        bool named,
+        bool judged
+    ) private view returns (Assurance) {
         collateral = bound(collateral, named ? 0 : 1, (seed >> 50) % 3 == 0 ? 1 : 1e19);
         address arbiter = judged ? _arbiters[(seed >> 52) % 4 == 0 ? 1 : 0] : address(0);
-        terms.assurance = Assurance.wrap(collateral | (uint256(uint160(arbiter)) << 96));
-        terms.salt = bytes32(ghosts.length);
+        return Assurance.wrap(collateral | (uint256(uint160(arbiter)) << 96));
     }
 
     // ---- Tasks go on ----

@@ -75,15 +75,6 @@ abstract contract MarketTest is Test {
             );
     }
 
-    /// @notice Makes the contract that is built as `artifact`.
-    function create(string memory artifact, bytes memory arguments) internal returns (address created) {
-        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
-        assembly ("memory-safe") {
-            created := create(0, add(code, 0x20), mload(code))
-        }
-        assertTrue(created != address(0), artifact);
-    }
-
     /// @notice Registers `account` as a provider of any task, with so many slots and so much at stake [wei].
     function register(address account, address operator, uint16 slots, uint256 stake) internal {
         vm.prank(account);

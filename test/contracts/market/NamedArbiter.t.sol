@@ -22,10 +22,20 @@ abstract contract NamedArbiterTest is RegistryTest {
     function openMarket(bool native) internal {
         open(native);
         market = new BareMarket(registry);
-        named = new NamedArbiter(JUDGE, 500, 10, 3 days);
+        named = make(JUDGE, 500, 10, 3 days);
     }
 
     // ---- Set-up ----
+
+    function make(
+        address judge,
+        uint16 feeBps,
+        uint96 minimumFee,
+        uint32 time
+    ) internal returns (NamedArbiter) {
+        bytes memory arguments = abi.encode(judge, feeBps, minimumFee, time);
+        return NamedArbiter(create("contracts/market/NamedArbiter.sol:NamedArbiter", arguments));
+    }
 
     function testFuzz_isWhatItWasMadeAs(
         address judge,
@@ -35,7 +45,7 @@ abstract contract NamedArbiterTest is RegistryTest {
     ) external {
         vm.assume(judge != address(0) && time != 0);
         feeBps = uint16(bound(feeBps, 0, 10_000));
-        NamedArbiter made = new NamedArbiter(judge, feeBps, minimumFee, time);
+        NamedArbiter made = make(judge, feeBps, minimumFee, time);
         assertEq(made.arbiter(), judge, "arbiter");
         assertEq(made.feeBps(), feeBps, "share");
         assertEq(made.minimumFeeWei(), minimumFee, "minimum");
@@ -44,7 +54,7 @@ abstract contract NamedArbiterTest is RegistryTest {
 
     function testFuzz_RevertWhen_UnfitToRule(uint16 feeBps, uint96 minimumFee, uint32 time) external {
         vm.expectRevert(abi.encodeWithSelector(INamedArbiter.NamedArbiter_ZeroAddress.selector));
-        new NamedArbiter(address(0), 0, minimumFee, time);
+        make(address(0), 0, minimumFee, time);
         feeBps = uint16(bound(feeBps, 10_001, type(uint16).max));
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -53,9 +63,9 @@ abstract contract NamedArbiterTest is RegistryTest {
                 uint256(10_000)
             )
         );
-        new NamedArbiter(JUDGE, feeBps, minimumFee, time);
+        make(JUDGE, feeBps, minimumFee, time);
         vm.expectRevert(abi.encodeWithSelector(INamedArbiter.NamedArbiter_ZeroTime.selector));
-        new NamedArbiter(JUDGE, 10_000, minimumFee, 0);
+        make(JUDGE, 10_000, minimumFee, 0);
     }
 
     // ---- Quote ----
@@ -79,7 +89,7 @@ abstract contract NamedArbiterTest is RegistryTest {
         uint32 time
     ) external {
         feeBps = uint16(bound(feeBps, 0, 10_000));
-        NamedArbiter made = new NamedArbiter(JUDGE, feeBps, minimumFee, time == 0 ? 1 : time);
+        NamedArbiter made = make(JUDGE, feeBps, minimumFee, time == 0 ? 1 : time);
         (uint256 fee, uint256 rulingSeconds) = made.quote(escrow);
         assertLe(fee, escrow, "within the task");
         assertEq(rulingSeconds, time == 0 ? 1 : time, "time");

@@ -24,7 +24,13 @@ abstract contract RewardsTest is RegistryTest {
     }
 
     function deployRewards(uint128 budget, uint16 capBps) internal returns (ProviderRewards) {
-        return new ProviderRewards(ITaskMarket(address(market)), EPOCH, budget, capBps);
+        return
+            ProviderRewards(
+                create(
+                    "contracts/market/ProviderRewards.sol:ProviderRewards",
+                    abi.encode(market, EPOCH, budget, capBps)
+                )
+            );
     }
 
     /// @notice Gives `account` `amount` more, and `spender` the right to take it.

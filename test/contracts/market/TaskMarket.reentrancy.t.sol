@@ -287,17 +287,26 @@ abstract contract ReentrancyTest is MarketTest {
     function viewsOf(TaskName task) private view returns (bytes memory) {
         Terms memory terms = termsOf(task);
         TaskId id = market.idOf(terms, hashOf(task));
-        (Status status, Outcome outcome, uint256 since, uint256 feeBps) = market.taskOf(id);
-        (address provider, uint256 acceptedAt, uint256 priceWei) = market.assignmentOf(terms, hashOf(task));
         return
             abi.encode(
-                abi.encode(status, outcome, since, feeBps, provider, acceptedAt, priceWei),
+                statusOf(id),
+                assignmentOf(task, terms),
                 market.leaseOf(id),
                 market.disputeOf(id),
                 market.deliveryDigestOf(id),
                 market.payerOf(terms, hashOf(task)),
                 market.hasBackup(id)
             );
+    }
+
+    function statusOf(TaskId id) private view returns (bytes memory) {
+        (Status status, Outcome outcome, uint256 since, uint256 feeBps) = market.taskOf(id);
+        return abi.encode(status, outcome, since, feeBps);
+    }
+
+    function assignmentOf(TaskName task, Terms memory terms) private view returns (bytes memory) {
+        (address provider, uint256 acceptedAt, uint256 priceWei) = market.assignmentOf(terms, hashOf(task));
+        return abi.encode(provider, acceptedAt, priceWei);
     }
 
     /// @dev The views, and whose money is where.

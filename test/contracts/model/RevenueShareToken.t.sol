@@ -1052,7 +1052,7 @@ contract RevenueShareTokenTest is ShareTest {
         pay(NATIVE, 1_000);
         nextPeriod();
         vm.expectEmit(address(share));
-        emit IRevenueShareToken.SharingSet(ALICE, false, 1);
+        emit IRevenueShareToken.SharingSet(ALICE, false, true, 1);
         setSharing(ALICE, false);
         IRevenueShareToken.Position memory position = share.positionOf(ALICE);
         assertTrue(position.excluded && position.spoken, "said");
@@ -1072,7 +1072,7 @@ contract RevenueShareTokenTest is ShareTest {
         assertNear(claimable(CAROL, 3, NATIVE), 320, "Carol's");
         assertNear(claimable(BOB, 3, NATIVE), 320, "Bob's");
         vm.expectEmit(address(share));
-        emit IRevenueShareToken.SharingSet(ALICE, true, 3);
+        emit IRevenueShareToken.SharingSet(ALICE, true, true, 3);
         setSharing(ALICE, true);
         // From the present period on, whatever came in before.
         pay(NATIVE, 1_000);
@@ -1097,11 +1097,20 @@ contract RevenueShareTokenTest is ShareTest {
         assertTrue(share.positionOf(BOB).spoken, "spoken");
     }
 
+    /// @dev What is so already is said too: from then on nobody else decides it.
+    function test_setSharingToWhatItIs() external {
+        vm.expectEmit(address(share));
+        emit IRevenueShareToken.SharingSet(BOB, true, true, 0);
+        setSharing(BOB, true);
+        assertTrue(share.positionOf(BOB).spoken && !share.positionOf(BOB).excluded, "spoken");
+        assertEq(share.eligibleSupply(), SUPPLY, "eligible supply");
+    }
+
     function test_setExcluded() external {
         pay(NATIVE, 1_000);
         nextPeriod();
         vm.expectEmit(address(share));
-        emit IRevenueShareToken.SharingSet(address(pool), false, 1);
+        emit IRevenueShareToken.SharingSet(address(pool), false, false, 1);
         vm.prank(OWNER);
         share.setExcluded(address(pool), true);
         pay(NATIVE, 900);

@@ -23,7 +23,9 @@ contract ModelHandler is Test {
     uint256 public constant PARTIES = 3;
     uint256 private constant MAX_MODELS = 6;
 
-    ModelRegistry public immutable registry = new ModelRegistry();
+    ModelRegistry public immutable registry = ModelRegistry(
+        create("contracts/registry/ModelRegistry.sol:ModelRegistry", "")
+    );
     /// How often each verb went through: that the rest is not empty talk.
     mapping(bytes4 verb => uint256) public done;
     /// What happened that must never happen.

@@ -21,7 +21,7 @@ contract ModelRegistryTest is Test {
 
     function setUp() external {
         vm.warp(START);
-        registry = new ModelRegistry();
+        registry = ModelRegistry(create("contracts/registry/ModelRegistry.sol:ModelRegistry", ""));
         delay = registry.REVENUE_DELAY();
     }
 

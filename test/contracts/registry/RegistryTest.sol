@@ -21,7 +21,12 @@ abstract contract RegistryTest is Test {
     function open(bool native) internal {
         vm.warp(START);
         if (!native) token = new HookERC20();
-        registry = new ProviderRegistry(Currency.wrap(address(token)), PERIOD, ADMIN);
+        registry = ProviderRegistry(
+            create(
+                "contracts/registry/ProviderRegistry.sol:ProviderRegistry",
+                abi.encode(token, PERIOD, ADMIN)
+            )
+        );
     }
 
     /// @notice Gives `account` `amount` more, and the registry the right to take it.

@@ -40,6 +40,20 @@ abstract contract Test {
         return range == type(uint256).max ? value : minimum + (value % (range + 1));
     }
 
+    /// @notice Makes the contract that is built as `artifact`, as it is deployed; fails with its error. What a test makes
+    /// with `new` is compiled as tests are: quickly.
+    function create(string memory artifact, bytes memory arguments) internal returns (address created) {
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+            if iszero(created) {
+                let free := mload(0x40)
+                returndatacopy(free, 0, returndatasize())
+                revert(free, returndatasize())
+            }
+        }
+    }
+
     /// @notice Invariants are tried with random calls to `handler` alone.
     function targetContract(address handler) internal {
         _targets.push(handler);
