@@ -16,7 +16,7 @@ import {IEscrow} from "./IEscrow.sol";
 /// @dev Assumptions and rules:
 /// - Holder of record is who held tokens after the last transaction before the period's end. What is borrowed,
 ///   bought or burned and given back within a block changes no record.
-/// - Sums owed to holders are rounded down, by less than 2 of the smallest unit for each claim; what is left stays.
+/// - Sums owed to holders are rounded down, by less than one of the smallest unit for each claim; what is left stays.
 /// - Redeemable is what closed periods left, divided by every token that is, is away over the bridge or may still be
 ///   minted: neither minting nor bridging takes from anybody.
 /// - An account that cannot call (a pool, a locker) is excluded: its tokens take no part from the period on in which

@@ -32,7 +32,7 @@ contract RevenueShareToken is
 
     // ---- Types ----
 
-    /// @dev Revenue in one token. `index` is what one token that took part has earned through a snapshot [2^-104 of the
+    /// @dev Revenue in one token. `index` is what one token that took part has earned through a snapshot [2^-106 of the
     /// smallest unit]; it stands where `marks` has the snapshot's bit, and counts modulo 2^256.
     struct Revenue {
         uint256 held;
@@ -47,9 +47,9 @@ contract RevenueShareToken is
     /// @inheritdoc IRevenueShareToken
     uint256 public constant override MAX_TOKENS = 7;
     uint256 private constant _BPS = 10_000;
-    uint8 private constant _INDEX_BITS = 104;
+    uint8 private constant _INDEX_BITS = 106;
     /// @dev With less than this held, an index step of it for a single token fits a word.
-    uint256 private constant _MAX_HELD = type(uint152).max;
+    uint256 private constant _MAX_HELD = 2 ** 150 - 1;
     uint256 private constant _MAX_PERIOD = type(uint16).max;
     /// @dev What a balance has room for.
     uint256 private constant _MAX_CAP = 2 ** 90 - 1;
@@ -342,8 +342,9 @@ contract RevenueShareToken is
         uint256 part = amount.mulDiv(claimBps, _BPS);
         redeemable = amount - part;
         if (eligible != 0) {
-            step = (part << _INDEX_BITS) / eligible;
-            // All of it: claims of several periods at once round down once, and need what each division left.
+            // Up, so that what divides evenly is claimed to the last unit. All periods there can be exceed their parts by less
+            // than one unit together, 65,535 times 2^90 / 2^106, which claims, rounded down, never reach.
+            step = (part << _INDEX_BITS).ceilDiv(eligible);
             claimable = part;
         }
     }

@@ -34,8 +34,7 @@ export interface SharePosition {
 }
 
 /**
- * One snapshot's part of what an account can claim: `claimableWei × sharesWei / eligibleWei`, less what rounding takes,
- * below 2 of the smallest unit.
+ * One snapshot's part of what an account can claim: `claimableWei × sharesWei / eligibleWei`, rounded down.
  */
 export interface ClaimLine {
   readonly snapshot: number;

@@ -48,7 +48,7 @@ interface Pool {
   redeemableWei: bigint;
   /** What holders can claim, all together. */
   unclaimedWei: bigint;
-  /** What one token got of each snapshot [2^-104 of the smallest unit], by its id. */
+  /** What one token got of each snapshot [2^-106 of the smallest unit], by its id. */
   readonly steps: Map<number, bigint>;
 }
 

@@ -17,11 +17,13 @@ contract RevenueShareTokenDifferentialTest is ShareHandler {
         addToken(address(new DecimalsERC20(36)), Kind.Clean);
     }
 
+    /// hardhat-config: default.fuzz.runs = 96
     function testFuzz_I12_I13_I19_I20_fewTokens(uint256 random, uint8 supply) external {
         begin([uint256(1), 2, 3, 7, 13, 127][supply % 6], random);
         run(random);
     }
 
+    /// hardhat-config: default.fuzz.runs = 96
     function testFuzz_I12_I13_I19_I20_manyTokens(uint256 random, bool most, bool late) external {
         begin(most ? MAX_CAP : 1e27, random);
         // Snapshots are in words of 256.

@@ -77,6 +77,7 @@ contract RevenueShareTokenInvariantsTest is Test {
     // ---- Money ----
 
     /// @dev What is held is what is pending, redeemable, claimable and credited, and dust; it is there.
+    /// hardhat-config: default.invariant.runs = 24
     /// hardhat-config: invariant.failOnRevert = true
     function invariant_I01_I12_I19_everythingIsCovered() external view {
         uint256 count = _handler.tokenCount();
@@ -109,6 +110,7 @@ contract RevenueShareTokenInvariantsTest is Test {
     }
 
     /// @dev Nobody gets of a snapshot what another has, and all of them no more than there is.
+    /// hardhat-config: default.invariant.runs = 24
     /// hardhat-config: invariant.failOnRevert = true
     function invariant_I12_I13_snapshotsPayWhatTheyHave() external view {
         uint256 number = _handler.steps() % _handler.tokenCount();
@@ -138,6 +140,7 @@ contract RevenueShareTokenInvariantsTest is Test {
         return _share.redeemableERC20OnBurn(amount, _handler.revenueTokens(number));
     }
 
+    /// hardhat-config: default.invariant.runs = 24
     /// hardhat-config: invariant.failOnRevert = true
     function invariant_I10_onlyGrows() external {
         _grows("id", address(0), _share.lastSnapshot());

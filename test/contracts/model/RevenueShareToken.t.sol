@@ -157,7 +157,7 @@ contract RevenueShareTokenTest is ShareTest {
         pay(NATIVE, 1e18);
         nextPeriod();
         assertEq(claimable(ALICE, 1, NATIVE), 0, "takes no part");
-        assertEq(claimable(BOB, 1, NATIVE), 0.8e18 - 1, "has all");
+        assertEq(claimable(BOB, 1, NATIVE), 0.8e18, "has all");
     }
 
     function test_interfaces() external view {
@@ -265,12 +265,15 @@ contract RevenueShareTokenTest is ShareTest {
         nextPeriod();
         amount = bound(amount, 0, 600e18);
         bytes32 before = recordsOf(ALICE);
+        vm.record();
         vm.expectEmit(address(share));
         emit IERC20.Transfer(ALICE, ALICE, amount);
         transfer(ALICE, ALICE, amount);
         vm.expectEmit(address(share));
         emit IERC20.Transfer(ALICE, BOB, 0);
         transfer(ALICE, BOB, 0);
+        (, bytes32[] memory writes) = vm.accesses(address(share));
+        assertEq(writes.length, 0, "nothing is written");
         vm.prank(BOB);
         share.approve(ALICE, amount);
         vm.prank(ALICE);
@@ -467,7 +470,7 @@ contract RevenueShareTokenTest is ShareTest {
 
     /// @dev So much that a step of the index for a single token would not fit a word.
     function testFuzz_RevertWhen_thereIsTooMuch(uint256 amount) external {
-        amount = bound(amount, 2 ** 152, type(uint256).max);
+        amount = bound(amount, 2 ** 150, type(uint256).max);
         MockERC20(usd).mint(address(share), amount);
         bytes memory reason = abi.encodeWithSelector(
             IRevenueShareToken.RevenueShare_TooMuch.selector,
@@ -488,7 +491,7 @@ contract RevenueShareTokenTest is ShareTest {
         (settings.claimBps, settings.cap) = (uint16(BPS), 1);
         allocate(settings, ALICE, 1);
         share = deploy(settings);
-        uint256 most = 2 ** 152 - 1;
+        uint256 most = 2 ** 150 - 1;
         pay(usd, most);
         nextPeriod();
         assertEq(claimable(ALICE, 1, usd), most, "all of it");
@@ -669,15 +672,20 @@ contract RevenueShareTokenTest is ShareTest {
         for (uint256 i = 0; i < 3; ++i) {
             address account = [ALICE, BOB, CAROL][i];
             uint256 shown = claimable(account, 1, NATIVE);
-            uint256 exact = supply == 0 ? 0 : (part_ * share.balanceOf(account)) / supply;
-            assertLe(shown, exact, "above");
-            assertLe(exact, shown + 1, "below");
+            uint256 product = part_ * share.balanceOf(account);
+            uint256 exact = supply == 0 ? 0 : product / supply;
+            // A unit more only where less than 2^-16 of one is missing to it: never more than there is, see below.
+            bool nearly =
+                supply != 0 && product % supply != 0 && (supply - (product % supply)) << 16 <= supply;
+            assertLe(shown, nearly ? exact + 1 : exact, "above");
+            assertLe(exact, shown, "below");
             claims += shown;
             claimAll(account);
             assertEq(account.balance, shown, "I-20");
         }
         if (supply != 0) {
-            assertLe(part_, claims + 3, "dust of three claims");
+            assertLe(claims, part_, "I-12");
+            assertLe(part_, claims + 2, "dust of three claims");
             assertEq(redeemable(supply, NATIVE), amount - part_, "the rest is redeemable");
         }
         for (uint256 i = 0; i < 3; ++i) burn([ALICE, BOB, CAROL][i], share.balanceOf([ALICE, BOB, CAROL][i]));

@@ -204,12 +204,20 @@ contract ShareModel {
         return id != 0 && (id <= _claimedThrough[account] || _claimed[account][id]);
     }
 
-    function claimable(address account, uint256 id, address token) external view returns (uint256 whole) {
-        if (id == 0 || id > lastSnapshot() || isClaimed(account, id)) return 0;
-        (whole, ) = _owed(account, id, token);
+    /// @notice What can be claimed, rounded down, and what the share may make of it: it rounds what a token has earned up, by
+    /// so little that this is one unit more only where nearly that is due.
+    function claimable(
+        address account,
+        uint256 id,
+        address token
+    ) external view returns (uint256 least, uint256 most) {
+        if (id == 0 || id > lastSnapshot() || isClaimed(account, id)) return (0, 0);
+        uint256 fraction;
+        (least, fraction) = _owed(account, id, token);
+        most = least + fraction / FRACTION;
     }
 
-    /// @dev What `account` has of snapshot `id`, and the fraction of a unit besides, rounded up.
+    /// @dev What `account` has of snapshot `id`, and the fraction of a unit besides, rounded up as the share may round it.
     function _owed(
         address account,
         uint256 id,
@@ -224,6 +232,7 @@ contract ShareModel {
         whole = product / eligible;
         // A remainder is below 2^90.
         fraction = ((product % eligible) * FRACTION + eligible - 1) / eligible;
+        if (product != 0) fraction += FRACTION >> 16;
     }
 
     /// @notice What all that `account` has claimed comes to, and how many claims of something that is.
