@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {
-    EXCLUDED,
-    Holder,
-    Holding,
-    REDIRECTED,
-    REFUSES_CLAIM_FOR,
-    SPOKEN
-} from "../../../contracts/model/Holding.sol";
+import {Holder} from "../../../contracts/model/Holder.sol";
+import {EXCLUDED, Holding, REDIRECTED, REFUSES_CLAIM_FOR, SPOKEN} from "../../../contracts/model/Holding.sol";
 import {Test} from "../utils/Test.sol";
 
 /// @notice The packed word and its history, next to an array that has the shares of every period.

@@ -869,6 +869,28 @@ contract RevenueShareTokenTest is ShareTest {
         assertEq(share.positionOf(BOB).claimedThrough, 4, "claimed through");
     }
 
+    /// @dev Whoever recomputes claims from events learns of those that paid nothing too.
+    function test_claimOfNothingIsAnnounced() external {
+        for (uint256 i = 0; i < 3; ++i) nextPeriod();
+        vm.expectEmit(address(share));
+        emit IRevenueShareToken.Claimed(BOB, NATIVE, 2, 2, 0, BOB);
+        vm.prank(BOB);
+        share.claim(2);
+        pay(usd, 1_000);
+        nextPeriod();
+        vm.prank(BOB);
+        share.setRecipient(CAROL);
+        vm.expectEmit(address(share));
+        emit IRevenueShareToken.Claimed(BOB, NATIVE, 1, 3, 0, CAROL);
+        vm.prank(BOB);
+        share.claimThrough(3);
+        vm.expectEmit(address(share));
+        emit IRevenueShareToken.Claimed(BOB, usd, 4, 4, claimable(BOB, 4, usd), CAROL);
+        claimAll(BOB);
+        assertNear(moneyOf(CAROL, usd), 240, "paid");
+        assertEq(BOB.balance + CAROL.balance, 0, "no coins");
+    }
+
     function test_claimForPaysTheHolderUnlessItRefuses() external {
         pay(NATIVE, 1_000);
         nextPeriod();
@@ -1112,6 +1134,37 @@ contract RevenueShareTokenTest is ShareTest {
         setSharing(BOB, true);
         assertTrue(share.positionOf(BOB).spoken && !share.positionOf(BOB).excluded, "spoken");
         assertEq(share.eligibleSupply(), SUPPLY, "eligible supply");
+    }
+
+    /// @dev What takes part changes in period after period, and revenue is divided much later.
+    function testFuzz_I12_eligibleSupplyOfEachPeriodIsKept(uint8[10] memory moves) public {
+        uint256[10] memory eligible;
+        uint256[10] memory shares;
+        for (uint256 i = 0; i < 10; ++i) {
+            uint256 move = moves[i] % 6;
+            if (move == 0) setSharing(ALICE, share.positionOf(ALICE).excluded);
+            else if (move == 1) setSharing(BOB, share.positionOf(BOB).excluded);
+            else if (move == 2 && i < 5) mint(CAROL, 10e18);
+            else if (move == 3) depart(BOB, 10e18);
+            else if (move == 4) burn(ALICE, 10e18);
+            if (moves[i] & 64 != 0) pay(NATIVE, 1e18);
+            eligible[i] = share.eligibleSupply();
+            shares[i] = share.positionOf(BOB).excluded ? 0 : share.balanceOf(BOB);
+            nextPeriod();
+        }
+        for (uint256 i = 0; i < 10; ++i) {
+            uint256 expected = moves[i] & 64 == 0 ? 0 : (0.8e18 * shares[i]) / eligible[i];
+            assertNear(claimable(BOB, i + 1, NATIVE), expected, "claimable");
+        }
+        uint256 shown = claimableOf(BOB, NATIVE);
+        claimAll(BOB);
+        assertEq(BOB.balance, shown, "I-20");
+    }
+
+    /// @dev Revenue is pending of the second period, what takes part changes in the two after it, and nobody divides.
+    function test_I12_eligibleSupplyOfEachPeriodIsKept() external {
+        uint8[10] memory moves = [uint8(71), 71, 0, 1, 0, 1, 5, 5, 71, 5];
+        testFuzz_I12_eligibleSupplyOfEachPeriodIsKept(moves);
     }
 
     function test_setExcluded() external {

@@ -77,13 +77,16 @@ describe("RevenueShareToken and borrowed tokens", () => {
       await share.claimFor(holder);
 
       const earnedWei = await provider.getBalance(attacker);
-      if (afterSeconds >= 0) expect(earnedWei, "what it had anyway, rounded down").to.be.closeTo(dueWei, 1n).at.most(dueWei);
+      if (afterSeconds >= 0)
+        expect(earnedWei, "what it had anyway, rounded down").to.be.closeTo(dueWei, 1n).at.most(dueWei);
       // The pool's fee is gone before the period's end, and with it a part of the attacker's own share.
       else expect(earnedWei, "less than it had").to.be.below(dueWei).above(0n);
       expect(await share.claimableRevenue(attacker, 1)).to.equal(0n);
       expect(await share.balanceOf(attacker), "the fee is gone").to.be.below(parseEther("7.3"));
       const holderWei = (await provider.getBalance(holder)) - parseEther("10000");
-      expect(holderWei, "the holder").to.be.closeTo(REVENUE_WEI - earnedWei, 2n).at.least(REVENUE_WEI - dueWei - 1n);
+      expect(holderWei, "the holder")
+        .to.be.closeTo(REVENUE_WEI - earnedWei, 2n)
+        .at.least(REVENUE_WEI - dueWei - 1n);
     });
   }
 
