@@ -18,7 +18,8 @@ import {IERC7641, IERC7641AltRevToken} from "../interfaces/IERC7641.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IRevenueShareToken} from "../interfaces/IRevenueShareToken.sol";
 import {Currency} from "../libraries/Currency.sol";
-import {EXCLUDED, Holder, Holding, REDIRECTED, REFUSES_CLAIM_FOR, SPOKEN} from "./Holding.sol";
+import {Holder} from "./Holder.sol";
+import {EXCLUDED, Holding, REDIRECTED, REFUSES_CLAIM_FOR, SPOKEN} from "./Holding.sol";
 
 /// @title ERC-7641 with revenue of record, a cumulative index and nothing that expires; see {IRevenueShareToken}.
 contract RevenueShareToken is

@@ -16,7 +16,11 @@ export function divide(revenueWei: bigint, eligibleWei: bigint, claimBps: number
   const partWei = (revenueWei * BigInt(claimBps)) / BPS;
   const redeemableWei = revenueWei - partWei;
   if (eligibleWei === 0n) return { step: 0n, claimableWei: 0n, redeemableWei };
-  return { step: ((partWei << INDEX_BITS) + eligibleWei - 1n) / eligibleWei, claimableWei: partWei, redeemableWei };
+  return {
+    step: ((partWei << INDEX_BITS) + eligibleWei - 1n) / eligibleWei,
+    claimableWei: partWei,
+    redeemableWei,
+  };
 }
 
 /** What so many tokens get of steps of the index, rounded down [smallest unit]. */

@@ -29,9 +29,9 @@ interface Stage {
   readonly to: Signer & { address: string };
   readonly payer: Signer;
   /** Goes to the beginning of a period; 0 is the one in which the share was made. */
-  period(number: number): Promise<void>;
-  transfer(): Promise<ContractTransactionResponse>;
-  deposit(): Promise<ContractTransactionResponse>;
+  readonly period: (number: number) => Promise<void>;
+  readonly transfer: () => Promise<ContractTransactionResponse>;
+  readonly deposit: () => Promise<ContractTransactionResponse>;
 }
 
 /** What comes before, and the transaction that is measured. */

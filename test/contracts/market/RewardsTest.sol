@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ITaskMarket} from "../../../contracts/interfaces/ITaskMarket.sol";
 import {ProviderRewards} from "../../../contracts/market/ProviderRewards.sol";
 import {BareMarket} from "../../../contracts/mocks/BareMarket.sol";
 import {RegistryTest} from "../registry/RegistryTest.sol";

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
-import {Currency} from "../../../contracts/libraries/Currency.sol";
 import {Resources} from "../../../contracts/libraries/Resources.sol";
 import {HookERC20} from "../../../contracts/mocks/HookERC20.sol";
 import {ProviderRegistry} from "../../../contracts/registry/ProviderRegistry.sol";
