@@ -11,6 +11,17 @@ import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {OddERC20} from "../../../contracts/mocks/OddERC20.sol";
 import {ShareTest} from "./ShareTest.sol";
 
+/// @notice Takes coins if it is given gas for what it does with them, and refuses them at once if not.
+contract ParticularReceiver {
+    uint256 private constant NEEDED = 150_000;
+
+    error ParticularReceiver_LittleGas(uint256 left);
+
+    receive() external payable {
+        if (gasleft() < NEEDED) revert ParticularReceiver_LittleGas(gasleft());
+    }
+}
+
 /// @notice What hostile revenue tokens, receivers and holders try: they harm themselves alone.
 contract RevenueShareTokenAttacksTest is ShareTest {
     uint256 private constant SUPPLY = 1_000;
@@ -289,6 +300,25 @@ contract RevenueShareTokenAttacksTest is ShareTest {
             assertEq(share.creditOf(BOB, tokens[i]), 0, "credited for want of gas");
             assertTrue(moneyOf(BOB, tokens[i]) != 0, "paid");
         }
+    }
+
+    function test_A08_littleGasCreditsNobody() external {
+        address receiver = address(new ParticularReceiver());
+        vm.prank(ALICE);
+        share.transfer(receiver, 500);
+        pay(NATIVE, 1_000);
+        nextPeriod();
+        share.snapshot();
+        uint256 state = vm.snapshotState();
+        bool paid = false;
+        for (uint256 gas = 100_000; gas < 600_000; gas += 5_000) {
+            (bool success, ) = address(share).call{gas: gas}(abi.encodeCall(share.claimFor, (receiver)));
+            assertEq(share.creditOf(receiver, NATIVE), 0, "credited for want of gas");
+            assertEq(receiver.balance, success ? 400 : 0, "paid, or nothing happened");
+            paid = success;
+            vm.revertToState(state);
+        }
+        assertTrue(paid, "with enough of it");
     }
 
     // ---- A08: lies ----
