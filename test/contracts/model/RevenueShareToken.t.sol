@@ -821,6 +821,25 @@ contract RevenueShareTokenTest is ShareTest {
         assertEq(BOB.balance, paid + shownAll, "I-3 once");
     }
 
+    /// @dev Ids that are claimed out of order are in words of 256.
+    function test_A31_I03_idsOfLaterWords() external {
+        uint256[4] memory ids = [uint256(44), 255, 256, 300];
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.warp(share.endOf(ids[i]) - 1);
+            pay(NATIVE, 1_000);
+        }
+        vm.warp(share.endOf(301));
+        for (uint256 i = 4; i > 0; --i) {
+            vm.prank(BOB);
+            share.claim(ids[i - 1]);
+            for (uint256 k = 0; k < 4; ++k)
+                assertTrue(share.isClaimed(BOB, ids[k]) == (k + 1 >= i), "claimed");
+            assertNear(BOB.balance, (5 - i) * 240, 4, "paid");
+        }
+        claimAll(BOB);
+        assertNear(BOB.balance, 960, 4, "once");
+    }
+
     function test_claimBatch() external {
         for (uint256 i = 0; i < 3; ++i) {
             pay(NATIVE, 1_000);
