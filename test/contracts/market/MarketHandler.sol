@@ -206,6 +206,7 @@ abstract contract MarketHandler is MarketModel {
 
     function _collected(address party) private {
         balances[TREASURY] += fees[party];
+        feesPaid[party] += fees[party];
         fees[party] = 0;
     }
 
@@ -657,6 +658,7 @@ abstract contract MarketHandler is MarketModel {
             address party = parties[i];
             _expect(market.balanceOf(party) == balances[party], "I-2: a balance is not the model's");
             _expect(market.feesDue(party) == fees[party], "I-2: fees are not the model's");
+            _expect(market.feesPaidOf(party) == feesPaid[party], "I-2: fees paid are not the model's");
         }
         for (uint256 i = 0; i < ghosts.length; ++i) {
             (Status status, Outcome outcome, uint256 since, ) = market.taskOf(ghosts[i].id);

@@ -88,6 +88,7 @@ abstract contract MarketModel is MarketTest {
 
     mapping(address party => uint256) internal balances;
     mapping(address party => uint256) internal fees;
+    mapping(address party => uint256) internal feesPaid;
     mapping(address provider => uint256) internal stakes;
     mapping(address provider => uint256[5]) internal faults;
     mapping(address provider => uint256) internal completed;
