@@ -107,7 +107,9 @@ contract RevenueShareToken is
         }
         if (settings.claimBps > _BPS) revert RevenueShare_InvalidSetting("claimBps");
         if (settings.cap == 0 || settings.cap > _MAX_CAP) revert RevenueShare_InvalidSetting("cap");
-        if (settings.beneficiary == address(0)) revert RevenueShare_InvalidSetting("beneficiary");
+        if (settings.beneficiary == address(0) || settings.beneficiary == address(this)) {
+            revert RevenueShare_InvalidSetting("beneficiary");
+        }
         if (settings.tokens.length > MAX_TOKENS) revert RevenueShare_InvalidSetting("tokens");
         periodSeconds = settings.periodSeconds;
         _firstPeriod = block.timestamp / settings.periodSeconds;
@@ -643,14 +645,20 @@ contract RevenueShareToken is
     // ---- Bridge ----
 
     /// @notice Brings back what is away. It earned nothing meanwhile. The bridge.
-    function crosschainMint(address to, uint256 value) public override(ERC20Bridgeable, IERC7802) {
+    function crosschainMint(
+        address to,
+        uint256 value
+    ) public override(ERC20Bridgeable, IERC7802) onlyTokenBridge {
         if (value > away) revert RevenueShare_NotAway(away, value);
         away -= value;
         super.crosschainMint(to, value);
     }
 
     /// @notice Takes away what `from` has approved. It is paid nothing for it. The bridge.
-    function crosschainBurn(address from, uint256 value) public override(ERC20Bridgeable, IERC7802) {
+    function crosschainBurn(
+        address from,
+        uint256 value
+    ) public override(ERC20Bridgeable, IERC7802) onlyTokenBridge {
         _spendAllowance(from, msg.sender, value);
         away += value;
         super.crosschainBurn(from, value);

@@ -139,6 +139,23 @@ contract RevenueShareTokenTest is ShareTest {
         return "";
     }
 
+    function test_RevertWhen_theShareIsItsOwnBeneficiary() external {
+        address made = address(deploy(theSettings()));
+        uint8 nonce = 1;
+        while (createdWith(nonce) != made) ++nonce;
+        IRevenueShareToken.Settings memory settings = theSettings();
+        settings.beneficiary = createdWith(nonce + 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(IRevenueShareToken.RevenueShare_InvalidSetting.selector, "beneficiary")
+        );
+        this.deployOutside(settings);
+    }
+
+    /// @dev The address of what this contract makes with a nonce below 128: RLP of both.
+    function createdWith(uint8 nonce) private view returns (address) {
+        return address(uint160(uint256(keccak256(abi.encodePacked(hex"d694", address(this), nonce)))));
+    }
+
     function test_aTokenWithoutCodeIsNone() external {
         IRevenueShareToken.Settings memory settings = theSettings();
         settings.tokens = listOf(ALICE);
