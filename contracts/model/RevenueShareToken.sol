@@ -17,7 +17,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IERC7641, IERC7641AltRevToken} from "../interfaces/IERC7641.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IRevenueShareToken} from "../interfaces/IRevenueShareToken.sol";
-import {Currency} from "../libraries/Currency.sol";
+import {Currency, Currency_WrongValue} from "../libraries/Currency.sol";
 import {Holder} from "./Holder.sol";
 import {EXCLUDED, Holding, REDIRECTED, REFUSES_CLAIM_FOR, SPOKEN} from "./Holding.sol";
 
@@ -251,7 +251,7 @@ contract RevenueShareToken is
         if (token == address(0)) {
             Currency.wrap(token).pull(msg.sender, amount);
         } else {
-            if (msg.value != 0) Currency.wrap(address(0)).pull(msg.sender, 0);
+            if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
             SafeERC20.safeTransferFrom(IERC20(token), msg.sender, address(this), amount);
         }
         return _count(number);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { formatAmount, type Unit } from "../amount.ts";
+import { momentText } from "../text.ts";
 import { Fault, faultOf, isDelivered, Outcome, type OutcomeName, type StatusName } from "./outcome.ts";
 import { runway } from "./runway.ts";
 
@@ -219,7 +220,7 @@ function deliveryConditions(
     return [{ kind: "delivered", message, details: { status, outcome }, isOver: true }];
   }
   const details = { status, outcome, challengeEndsAtSeconds: endsAt };
-  const until = `until ${timeOf(endsAt)}.`;
+  const until = `until ${momentText(endsAt)}.`;
   const delivered: Condition = {
     kind: "delivered",
     message: `${message} It can be disputed ${until}`,
@@ -252,7 +253,7 @@ function sharedConditions(task: WatchedTask, watched: Watched, settings: AlarmSe
   if (downSinceSeconds !== undefined) {
     conditions.push({
       kind: "lease-down",
-      message: `${name} has been down since ${timeOf(downSinceSeconds)}.`,
+      message: `${name} has been down since ${momentText(downSinceSeconds)}.`,
       details: { downSinceSeconds },
       occurrence: downSinceSeconds,
     });
@@ -261,7 +262,7 @@ function sharedConditions(task: WatchedTask, watched: Watched, settings: AlarmSe
   if (endedBy === "time" && secondsLeft <= settings.leaseEndingSeconds) {
     conditions.push({
       kind: "lease-ending",
-      message: `${name} ends at ${timeOf(endsAtSeconds)}.`,
+      message: `${name} ends at ${momentText(endsAtSeconds)}.`,
       details: { endsAtSeconds },
       occurrence: endsAtSeconds,
     });
@@ -281,7 +282,7 @@ function runwayConditions(
   return [
     {
       kind: "runway-low",
-      message: `The money of ${nameOf(task)} is used up at ${timeOf(endsAtSeconds)} at the present rate.`,
+      message: `The money of ${nameOf(task)} is used up at ${momentText(endsAtSeconds)} at the present rate.`,
       details: { secondsLeft, endsAtSeconds, remainingWei: `${remainingWei}`, rateWei: `${rateWei}` },
       occurrence: `${fundedWei}`, // so that it may come again after a top-up
     },
@@ -290,10 +291,6 @@ function runwayConditions(
 
 function nameOf({ id, lease }: WatchedTask): string {
   return `${lease === undefined ? "Task" : "Lease"} ${id.slice(0, 10)}…`;
-}
-
-function timeOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000", "");
 }
 
 // ---- Money ----

@@ -1,4 +1,4 @@
-import { type ContractRunner, type Provider, type Signer } from "ethers";
+import type { ContractRunner, Interface, Provider, Signer } from "ethers";
 
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
@@ -70,15 +70,8 @@ export function openMarket({
   home,
   allowLoopback = false,
 }: MarketOptions): MarketContext {
-  const { provider } = runner;
-  if (provider === null) {
-    throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
-      next: "Connect it: signer.connect(provider).",
-    });
-  }
   return {
-    provider,
-    signer: isSigner(runner) ? runner : undefined,
+    ...sidesOf(runner),
     deployment,
     contracts: connectContracts(deployment, runner),
     domain: { chainId: BigInt(deployment.chainId), market: deployment.contracts.TaskMarket },
@@ -86,6 +79,17 @@ export function openMarket({
     home,
     allowLoopback,
   };
+}
+
+/** What reads, and what signs if anything does. Error: `market.no-provider` for a signer that is not connected. */
+export function sidesOf(runner: Signer | Provider): Pick<MarketContext, "provider" | "signer"> {
+  const { provider } = runner;
+  if (provider === null) {
+    throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
+      next: "Connect it: signer.connect(provider).",
+    });
+  }
+  return { provider, signer: "getAddress" in runner ? runner : undefined };
 }
 
 /** The signer, for what costs money. Error: `market.read-only`. */
@@ -109,24 +113,24 @@ export async function chainTime(provider: Provider): Promise<number> {
   return block.timestamp;
 }
 
-function isSigner(runner: Signer | Provider): runner is Signer {
-  return "getAddress" in runner;
-}
-
 // ---- What contracts refuse ----
 
-const INTERFACES = [
-  // Both halves, for the errors of the libraries that they use.
-  TaskMarket__factory.createInterface(),
-  TaskMarketExtension__factory.createInterface(),
-  ITaskMarket__factory.createInterface(),
-  IModelRegistry__factory.createInterface(),
-  ProviderRegistry__factory.createInterface(),
-  IKeyRegistry__factory.createInterface(),
-  INamedArbiter__factory.createInterface(),
-  RevenueShareToken__factory.createInterface(),
-  RevenueShareFactory__factory.createInterface(),
-];
+let interfaces: readonly Interface[] | undefined;
+
+/** Made when a contract first refuses something: most commands need none. */
+const interfacesOf = (): readonly Interface[] =>
+  (interfaces ??= [
+    // Both halves, for the errors of the libraries that they use.
+    TaskMarket__factory.createInterface(),
+    TaskMarketExtension__factory.createInterface(),
+    ITaskMarket__factory.createInterface(),
+    IModelRegistry__factory.createInterface(),
+    ProviderRegistry__factory.createInterface(),
+    IKeyRegistry__factory.createInterface(),
+    INamedArbiter__factory.createInterface(),
+    RevenueShareToken__factory.createInterface(),
+    RevenueShareFactory__factory.createInterface(),
+  ]);
 
 /** What is worth saying beyond the name and the values of a contract's error. */
 const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
@@ -174,10 +178,6 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
     next: "Ask the owner for a delegation that covers this.",
   },
   OwnableUnauthorizedAccount: { code: "chain.not-owner", next: "Use the account that owns the contract." },
-};
-
-/** The same of revenue shares. */
-const SHARE_REFUSALS: typeof REFUSALS = {
   RevenueShare_InvalidSetting: {
     code: "share.setting",
     next: "See docs/revenue-share.md for what can be set.",
@@ -219,14 +219,13 @@ const SHARE_REFUSALS: typeof REFUSALS = {
 export function explainRefusal(error: unknown): unknown {
   const data = revertDataOf(error);
   if (data === undefined) return error;
-  for (const contract of INTERFACES) {
+  for (const contract of interfacesOf()) {
     const refusal = contract.parseError(data);
     if (refusal === null) continue;
     const values = refusal.fragment.inputs.map(
       ({ name }, index) => [name, String(refusal.args[index])] as const,
     );
-    const { code, next } = REFUSALS[refusal.name] ??
-      SHARE_REFUSALS[refusal.name] ?? { code: "chain.reverted", next: undefined };
+    const { code, next } = REFUSALS[refusal.name] ?? { code: "chain.reverted", next: undefined };
     return new NeuraError(
       code,
       `The contract refuses: ${refusal.name}(${values.map((pair) => pair.join(" ")).join(", ")}).`,

@@ -16,14 +16,21 @@ export async function receiptOf(
   response: Pick<TransactionResponse, "wait">,
   signal: AbortSignal | undefined,
 ): Promise<Receipt> {
-  const receipt = requireReceipt(await unlessAborted(asking(response.wait()), signal));
-  return { hash: receipt.hash, block: receipt.blockNumber, gasUsed: receipt.gasUsed };
+  return receiptFrom(requireReceipt(await unlessAborted(asking(response.wait()), signal)));
 }
 
-/** The receipt of a transaction that succeeded. Error: `chain.failed`. */
-export function requireReceipt(receipt: TransactionReceipt | null): TransactionReceipt {
+/** What is kept of a receipt. */
+export function receiptFrom({ hash, blockNumber: block, gasUsed }: TransactionReceipt): Receipt {
+  return { hash, block, gasUsed };
+}
+
+/** The receipt of a transaction that succeeded. Error: `chain.failed`, with what to do `next`. */
+export function requireReceipt(
+  receipt: TransactionReceipt | null,
+  next = "See `task status`: somebody may have been faster.",
+): TransactionReceipt {
   if (receipt?.status === 1) return receipt;
   throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
-    next: "See `task status`: somebody may have been faster.",
+    next,
   });
 }

@@ -1,3 +1,5 @@
+import { ZeroAddress } from "ethers";
+
 import { IRevenueShareToken__factory } from "../../types/factories/interfaces/IRevenueShareToken__factory.ts";
 import type { IRevenueShareToken } from "../../types/interfaces/IRevenueShareToken.ts";
 import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
@@ -7,10 +9,17 @@ import { NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { type Abortable, blockBefore, requireShare, send, shareAt, type ShareContext } from "./context.ts";
+import { type Abortable, blockBefore, send, shareAt, type ShareContext } from "./context.ts";
 import { divide } from "./division.ts";
 import { readShareEvents, type ShareEvent } from "./events.ts";
-import { amountsOf, nameOf, type RevenueAmount, type RevenueToken, type ShareName } from "./tokens.ts";
+import {
+  amountsOf,
+  nameOf,
+  type RevenueAmount,
+  type RevenueToken,
+  type ShareName,
+  totalsOf,
+} from "./tokens.ts";
 
 /** Where an account stands in a share; zeros are left out of the lists of amounts. */
 export interface SharePosition {
@@ -145,9 +154,7 @@ export async function explainClaims(
     const some = divided.slice(from, from + AT_ONCE).map(async (each): Promise<ClaimLine> => {
       const { snapshot, token } = each;
       const [amountWei, sharesWei] = await Promise.all([
-        token.address === share.tokens[0]?.address
-          ? contract.claimableRevenue(account, snapshot, at)
-          : contract.claimableERC20(account, snapshot, token.address, at),
+        claimableOf(contract, token, account, snapshot, at),
         contract.sharesOfRecord(account, snapshot, at),
       ]);
       return { ...each, sharesWei, amountWei };
@@ -178,8 +185,8 @@ async function divisionsOf(
 ): Promise<Omit<ClaimLine, "sharesWei" | "amountWei">[]> {
   const { provider } = context;
   const contract = shareAt(context, address);
-  const [periodSeconds, startsAt] = await unlessAborted(
-    asking(Promise.all([contract.periodSeconds(), contract.endOf(after)])),
+  const [periodSeconds, startsAt, claimBps] = await unlessAborted(
+    asking(Promise.all([contract.periodSeconds(), contract.endOf(after), contract.claimBps()])),
     signal,
   );
   const endOf = (snapshot: number): number => Number(startsAt) + (snapshot - after) * Number(periodSeconds);
@@ -211,9 +218,10 @@ async function divisionsOf(
     const endedAtSeconds = endOf(open.snapshot);
     const blockTag = await unlessAborted(lastBlockAt(provider, endedAtSeconds - 1, earliest), signal);
     const eligibleWei = await contract.eligibleSupply({ blockTag }).catch(() => undefined);
-    const claimBps = Number(await contract.claimBps());
     const claimableWei =
-      eligibleWei === undefined ? undefined : divide(open.revenueWei, eligibleWei, claimBps).claimableWei;
+      eligibleWei === undefined
+        ? undefined
+        : divide(open.revenueWei, eligibleWei, Number(claimBps)).claimableWei;
     divided.push({ ...open, endedAtSeconds, token, claimableWei, eligibleWei });
   }
   return divided;
@@ -266,7 +274,7 @@ export async function claimRevenue(
   const self = await requireSigner(context).getAddress();
   const share = await nameOf(context, address);
   await requireClaimable(context, share, { accounts: accounts ?? [self], snapshots });
-  const contract = await requireShare(context, address);
+  const contract = shareAt(context, address);
   const [first = self, ...more] = accounts ?? [];
   const [snapshot = 0, ...others] = snapshots ?? [];
   const call =
@@ -304,9 +312,13 @@ async function requireClaimable(
     if (snapshot < 1 || snapshot > last || (await contract.isClaimed(account, snapshot))) return;
   }
   const amountsWei = await asking(
-    snapshots === undefined
-      ? Promise.all(accounts.map(async (each) => [...(await contract.positionOf(each)).claimable]))
-      : Promise.all(snapshots.map((each) => claimableOf(contract, share, account, each))),
+    Promise.all(
+      snapshots === undefined
+        ? accounts.map(async (each) => (await contract.positionOf(each)).claimable)
+        : snapshots.flatMap((each) =>
+            share.tokens.map(async (token) => [await claimableOf(contract, token, account, each)]),
+          ),
+    ),
   );
   if (amountsWei.flat().some((wei) => wei !== 0n)) return;
   const next = Number(await contract.endOf(last + 1));
@@ -321,55 +333,47 @@ async function requireClaimable(
   );
 }
 
-/** What of one snapshot an account can claim, token by token. */
+/** What of one snapshot an account can claim in one token. */
 async function claimableOf(
   contract: RevenueShareToken,
-  { tokens }: ShareName,
+  { address: token }: RevenueToken,
   account: string,
   snapshot: number,
-): Promise<bigint[]> {
-  return await Promise.all(
-    tokens.map(({ address }, index) =>
-      index === 0
-        ? contract.claimableRevenue(account, snapshot)
-        : contract.claimableERC20(account, snapshot, address),
-    ),
-  );
+  at: { blockTag?: number } = {},
+): Promise<bigint> {
+  return token === ZeroAddress
+    ? await contract.claimableRevenue(account, snapshot, at)
+    : await contract.claimableERC20(account, snapshot, token, at);
 }
 
 /** What the claims and burns among these events paid. */
 export function paymentsOf(share: ShareName, events: readonly ShareEvent[]): SharePayment[] {
-  const tokenOf = (address: string): RevenueToken[] =>
-    share.tokens.filter((each) => each.address === address);
   const payments = new Map<
     string,
     { recipient: string; amounts: RevenueAmount[]; credited: RevenueAmount[] }
   >();
-  const paymentOf = (account: string, recipient: string) => {
+  let newest: { amounts: RevenueAmount[]; credited: RevenueAmount[] } | undefined;
+  for (const event of events) {
+    if (event.name !== "Claimed" && event.name !== "Redeemed" && event.name !== "Credited") continue;
+    const paid = share.tokens
+      .filter(({ address }) => address === event.token)
+      .map((token) => ({ token, amountWei: event.amountWei }));
+    if (event.name === "Credited") {
+      // Credits before the first payment are the beneficiary's, of a period that was closed.
+      newest?.credited.push(...paid);
+      continue;
+    }
+    const { account } = event;
+    const recipient = event.name === "Claimed" ? event.recipient : account;
     const payment = payments.get(account) ?? { recipient, amounts: [], credited: [] };
     payments.set(account, payment);
-    return payment;
-  };
-  let newest: ReturnType<typeof paymentOf> | undefined;
-  for (const event of events) {
-    if (event.name === "Claimed" || event.name === "Redeemed") {
-      const recipient = event.name === "Claimed" ? event.recipient : event.account;
-      newest = paymentOf(event.account, recipient);
-      add(newest.amounts, tokenOf(event.token), event.amountWei);
-    } else if (event.name === "Credited" && newest !== undefined) {
-      // Credits before the first payment are the beneficiary's, of a period that was closed.
-      add(newest.credited, tokenOf(event.token), event.amountWei);
-    }
+    payment.amounts.push(...paid);
+    newest = payment;
   }
-  return [...payments].map(([account, payment]) => ({ account, ...payment }));
-}
-
-function add(amounts: RevenueAmount[], [token]: RevenueToken[], amountWei: bigint): void {
-  if (token === undefined || amountWei === 0n) return;
-  const index = amounts.findIndex((each) => each.token.address === token.address);
-  const before = amounts[index];
-  if (before === undefined) amounts.push({ token, amountWei });
-  else amounts[index] = { token, amountWei: before.amountWei + amountWei };
+  return [...payments].map(([account, { recipient, amounts, credited }]) => ({
+    ...{ account, recipient },
+    ...{ amounts: totalsOf(amounts), credited: totalsOf(credited) },
+  }));
 }
 
 const ERRORS = IRevenueShareToken__factory.createInterface();

@@ -8,9 +8,9 @@ import { unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
-import { asking, requireSigner } from "../market/context.ts";
+import { asking, requireSigner, sidesOf } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
-import type { Receipt } from "../market/transaction.ts";
+import { type Receipt, receiptFrom, requireReceipt } from "../market/transaction.ts";
 import { decodeShareEvent, type ShareEvent } from "./events.ts";
 
 /** What every function of revenue shares works with; the context of a market is one. */
@@ -35,13 +35,7 @@ export function openShares({
   runner: Signer | Provider;
   deployment: Deployment;
 }): ShareContext {
-  const { provider } = runner;
-  if (provider === null) {
-    throw new NeuraError("market.no-provider", "The signer is not connected to a chain.", {
-      next: "Connect it: signer.connect(provider).",
-    });
-  }
-  return { provider, signer: "getAddress" in runner ? runner : undefined, deployment };
+  return { ...sidesOf(runner), deployment };
 }
 
 /** Whether a contract says that it is a revenue share (ERC-7641 by ERC-165); of anything else: no. */
@@ -125,14 +119,10 @@ export async function send(
   const estimate = await unlessAborted(asking(signer.estimateGas(transaction)), signal);
   const gasLimit = (estimate * 5n) / 4n + CLOSING_GAS;
   const response = await asking(signer.sendTransaction({ ...transaction, gasLimit }));
-  const receipt = await unlessAborted(asking(response.wait()), signal);
-  if (receipt?.status !== 1) {
-    throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
-      next: "Run the command again: somebody may have been faster.",
-    });
-  }
+  const mined = await unlessAborted(asking(response.wait()), signal);
+  const receipt = requireReceipt(mined, "Run the command again: somebody may have been faster.");
   return {
-    transaction: { hash: receipt.hash, block: receipt.blockNumber, gasUsed: receipt.gasUsed },
+    transaction: receiptFrom(receipt),
     events: receipt.logs
       .filter(({ address }) => address === share)
       .flatMap((log) => decodeShareEvent(log) ?? []),

@@ -6,7 +6,7 @@ import type { RevenueShareCreatedEvent } from "../../types/interfaces/IRevenueSh
 import { unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
-import { type Receipt, requireReceipt } from "../market/transaction.ts";
+import { type Receipt, receiptFrom, requireReceipt } from "../market/transaction.ts";
 import { type Abortable, factoryOf, type ShareContext } from "./context.ts";
 
 /** What is fixed for good when a share is made; amounts of its tokens have 18 decimals. */
@@ -105,7 +105,7 @@ export async function createShare(
   return {
     address: args.share,
     number: Number(args.number),
-    transaction: { hash: receipt.hash, block: receipt.blockNumber, gasUsed: receipt.gasUsed },
+    transaction: receiptFrom(receipt),
   };
 }
 

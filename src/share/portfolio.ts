@@ -6,7 +6,7 @@ import { isOutage, unavailable } from "../chain/errors.ts";
 import { asking } from "../market/context.ts";
 import { type ClaimReport, explainClaims, positionFrom, readPosition, type SharePosition } from "./claims.ts";
 import { type Abortable, factoryOf, isListed, type ShareContext } from "./context.ts";
-import { nameOf, type RevenueAmount, type ShareName } from "./tokens.ts";
+import { nameOf, type RevenueAmount, type ShareName, totalsOf } from "./tokens.ts";
 
 /** An account's part of one share. */
 export interface PortfolioEntry {
@@ -81,7 +81,7 @@ export async function readPortfolio(
     }
   }
   const sumOf = (amounts: "claimable" | "redeemable" | "credit"): RevenueAmount[] =>
-    total(entries.flatMap(({ position }) => position[amounts]));
+    totalsOf(entries.flatMap(({ position }) => position[amounts]));
   return {
     account,
     entries,
@@ -114,14 +114,4 @@ async function readPages(
     }
   }
   return entries;
-}
-
-/** Amounts of the same token, added up. */
-function total(amounts: readonly RevenueAmount[]): RevenueAmount[] {
-  const sums = new Map<string, RevenueAmount>();
-  for (const { token, amountWei } of amounts) {
-    const before = sums.get(token.address)?.amountWei ?? 0n;
-    sums.set(token.address, { token, amountWei: before + amountWei });
-  }
-  return [...sums.values()];
 }

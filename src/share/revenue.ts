@@ -5,7 +5,7 @@ import { Erc20 } from "../chain/erc20.ts";
 import { isNeuraError, NeuraError } from "../errors.ts";
 import { asking, connectContracts, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { type Abortable, requireShare, send, type ShareChange, type ShareContext } from "./context.ts";
+import { type Abortable, send, shareAt, type ShareContext } from "./context.ts";
 import { nameOf, type RevenueAmount, type RevenueToken, type ShareName, tokenAt } from "./tokens.ts";
 
 /** Revenue that came in. */
@@ -45,11 +45,9 @@ export async function depositRevenue(
     });
   }
   if (!isNative) await asking(erc20.allow(account, address, amountWei));
-  const contract = await requireShare(context, address);
   const overrides = isNative ? { value: amountWei } : {};
-  const call = contract.deposit.populateTransaction(token.address, amountWei, overrides);
-  const received = receivedIn(share, token, await send(context, call, { share: address, signal }));
-  return await withTime(context, received);
+  const call = shareAt(context, address).deposit.populateTransaction(token.address, amountWei, overrides);
+  return await receive(context, share, token, call, signal);
 }
 
 /**
@@ -64,9 +62,8 @@ export async function syncRevenue(
 ): Promise<ReceivedRevenue> {
   const share = await nameOf(context, address);
   const token = tokenAt(share, tokenAddress);
-  const call = (await requireShare(context, address)).sync.populateTransaction(token.address);
-  const received = receivedIn(share, token, await send(context, call, { share: address, signal }));
-  return await withTime(context, received);
+  const call = shareAt(context, address).sync.populateTransaction(token.address);
+  return await receive(context, share, token, call, signal);
 }
 
 /**
@@ -95,9 +92,8 @@ export async function collectRoyalties(
       },
     );
   }
-  const call = (await requireShare(context, address)).collect.populateTransaction(marketAddress);
-  const received = receivedIn(share, token, await send(context, call, { share: address, signal }));
-  return await withTime(context, received);
+  const call = shareAt(context, address).collect.populateTransaction(marketAddress);
+  return await receive(context, share, token, call, signal);
 }
 
 /**
@@ -117,7 +113,7 @@ export async function takeSnapshot(
   transaction: Receipt;
 }> {
   const share = await nameOf(context, address);
-  const contract = await requireShare(context, address);
+  const contract = shareAt(context, address);
   const call = contract.snapshot.populateTransaction();
   const { events, transaction } = await send(context, call, { share: address, signal });
   const divided = events.flatMap((event): DividedRevenue[] => {
@@ -178,21 +174,19 @@ export async function checkModelRevenue(context: ShareContext, address: string):
   );
 }
 
-function receivedIn(
+/** Sends a call that brings revenue, and says how much and when it will be divided. */
+async function receive(
+  context: ShareContext,
   share: ShareName,
   token: RevenueToken,
-  { events, transaction }: ShareChange,
-): Omit<ReceivedRevenue, "endsAtSeconds" | "snapshot"> & { period: number | undefined } {
-  const received = events.find((event) => event.name === "RevenueReceived");
-  return { share, token, amountWei: received?.amountWei ?? 0n, transaction, period: received?.period };
-}
-
-async function withTime(
-  context: ShareContext,
-  { period, ...received }: ReturnType<typeof receivedIn>,
+  call: Parameters<typeof send>[1],
+  signal: AbortSignal | undefined,
 ): Promise<ReceivedRevenue> {
-  const contract = await requireShare(context, received.share.address);
-  const at = { blockTag: received.transaction.block };
-  const snapshot = period === undefined ? Number(await contract.lastSnapshot(at)) + 1 : period + 1;
-  return { ...received, snapshot, endsAtSeconds: Number(await contract.endOf(snapshot)) };
+  const { events, transaction } = await send(context, call, { share: share.address, signal });
+  const received = events.find((event) => event.name === "RevenueReceived");
+  const contract = shareAt(context, share.address);
+  const last = received?.period ?? Number(await contract.lastSnapshot({ blockTag: transaction.block }));
+  const snapshot = last + 1;
+  const endsAtSeconds = Number(await contract.endOf(snapshot));
+  return { share, token, amountWei: received?.amountWei ?? 0n, transaction, snapshot, endsAtSeconds };
 }

@@ -5,7 +5,7 @@ import { isNeuraError, NeuraError } from "../errors.ts";
 import { asking, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
 import { amountsText, readPosition, type SharePosition } from "./claims.ts";
-import { type Abortable, requireShare, send, type ShareContext } from "./context.ts";
+import { type Abortable, requireShare, send, shareAt, type ShareContext } from "./context.ts";
 import type { RevenueAmount, ShareName } from "./tokens.ts";
 
 /** What holders decide for themselves, and what the few others with rights may do. */
@@ -89,8 +89,8 @@ export async function withdrawCredits(
 }> {
   const account = await requireSigner(context).getAddress();
   const to = named ?? account;
-  const contract = await requireShare(context, address);
   const { share, position } = await readPosition(context, address, account);
+  const contract = shareAt(context, address);
   const credits = position.credit.filter((each) => token === undefined || each.token.address === token);
   if (credits.length === 0) {
     throw new NeuraError("share.nothing", `No credit of ${share.symbol} waits for ${account}.`, {

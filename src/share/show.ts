@@ -4,7 +4,7 @@ import { Erc20 } from "../chain/erc20.ts";
 import { unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
 import { asking, chainTime, connectContracts } from "../market/context.ts";
-import { type Abortable, isListed, requireShare, type ShareContext } from "./context.ts";
+import { type Abortable, isListed, shareAt, type ShareContext } from "./context.ts";
 import { nameOf, type RevenueToken, type ShareName } from "./tokens.ts";
 
 /** What a share has of one revenue token [smallest unit]. */
@@ -64,7 +64,7 @@ export async function readShare(
 async function readAll(context: ShareContext, address: string): Promise<ShareView> {
   const { provider, deployment } = context;
   const name = await nameOf(context, address);
-  const share = await requireShare(context, address);
+  const share = shareAt(context, address);
   const [supplyWei, eligibleWei, redemptionSupplyWei, awayWei, capWei, minter, mintUntil] = await Promise.all(
     [
       share.totalSupply(),

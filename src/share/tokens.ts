@@ -103,6 +103,16 @@ export function amountsOf(
     .filter(({ amountWei }) => zeros || amountWei !== 0n);
 }
 
+/** Amounts of the same token, added up; nothing of a token is left out. */
+export function totalsOf(amounts: readonly RevenueAmount[]): RevenueAmount[] {
+  const sums = new Map<string, RevenueAmount>();
+  for (const { token, amountWei } of amounts) {
+    const before = sums.get(token.address)?.amountWei ?? 0n;
+    if (amountWei !== 0n) sums.set(token.address, { token, amountWei: before + amountWei });
+  }
+  return [...sums.values()];
+}
+
 /** The token with this address. Error: `share.unknown-token`. */
 export function tokenAt(share: ShareName, address: string): RevenueToken {
   const found = share.tokens.find((token) => token.address === address);

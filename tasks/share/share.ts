@@ -7,6 +7,7 @@ import { openShares, type ShareContext } from "../../src/share/context.ts";
 import type { ReceivedRevenue } from "../../src/share/revenue.ts";
 import type { ChangedPosition } from "../../src/share/rights.ts";
 import { type RevenueToken, type ShareName, tokenAt } from "../../src/share/tokens.ts";
+import { momentText } from "../../src/text.ts";
 import { parseAddress } from "../address.ts";
 import type { Context } from "../context.ts";
 import { type CommandResult, fields, table } from "../output.ts";
@@ -77,11 +78,6 @@ export function parseSnapshots(text: string): number[] {
 }
 
 // ---- What is shown ----
-
-/** A moment as people read it. */
-export function momentText(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-}
 
 /** A share on one line. */
 export function shareText({ symbol, name, address }: ShareName): string {

@@ -1,10 +1,11 @@
 import { formatAmount } from "../../src/amount.ts";
 import { readShare, type ShareView } from "../../src/share/show.ts";
+import { momentText } from "../../src/text.ts";
 import { parseAddress } from "../address.ts";
 import { action } from "../context.ts";
 import { formatDuration } from "../duration.ts";
 import { fields, table } from "../output.ts";
-import { momentText, openSharesOf } from "./share.ts";
+import { openSharesOf } from "./share.ts";
 
 export default action("neura/share-show/1", async (given: { share: string }, context) => {
   const shares = await openSharesOf(context);
