@@ -15,7 +15,6 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {IERC721Receiver} from "@openzeppelin/contracts/token/ERC721/IERC721Receiver.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Time} from "@openzeppelin/contracts/utils/types/Time.sol";
 
 import {IERC404, IERC404_ID, IERC404Extras} from "../interfaces/IERC404.sol";
@@ -141,10 +140,10 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         if (gained != 0) (taker, gained) = _wanted(to, taker, gained);
         uint256 lost = _uncovered(giver);
         if (from == address(0) || gained | lost != 0) {
-            DeedCounts memory counts = _book.counts;
+            DeedCounts memory counts = _book.load();
             if (from == address(0)) _countSupply(counts, value);
             (giver, taker) = _moveDeeds(counts, from, giver, lost, to, taker, gained);
-            _book.counts = counts;
+            _book.store(counts);
         }
         if (from != address(0)) _holders[from] = giver;
         _holders[to] = taker;
@@ -224,7 +223,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         DeedHolder taker,
         uint256 count
     ) private returns (DeedHolder, uint256) {
-        count = count.min(uint256(counts.queued) + cap / units - counts.minted);
+        count = count.min(counts.queued + cap / units - counts.minted);
         if (count == 0) return (taker, 0);
         uint256[] memory ids;
         (taker, ids) = _book.issue(counts, to, taker, count);
@@ -314,9 +313,9 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
     function _enrolled(address account) private returns (DeedHolder holder) {
         holder = _holders[account];
         if (holder.number() != 0) return holder;
-        DeedCounts memory counts = _book.counts;
+        DeedCounts memory counts = _book.load();
         holder = _book.enrol(counts, account, holder);
-        _book.counts = counts;
+        _book.store(counts);
     }
 
     function _approveDeed(
@@ -330,12 +329,12 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         _book.approve(id, spender);
     }
 
-    /// @dev Nobody where the last one's balance does not cover it.
+    /// @dev Nobody where the last one gave it up, or where its balance does not cover it.
     function _ownerOf(uint256 id) private view returns (address account, uint256 place, DeedHolder holder) {
         (account, place) = _book.find(id);
         if (account == address(0)) return (account, place, holder);
         holder = _holders[account];
-        if (place >= _covered(holder)) account = address(0);
+        if (place >= _covered(holder) || _book.deedAt(account, holder, place) != id) account = address(0);
     }
 
     // ---- Deeds on demand ----
@@ -348,11 +347,11 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
     function _materialise(DeedHolder holder, uint256 count) private returns (uint256 made) {
         count = count.min((holder.balance() / units).saturatingSub(holder.deeds()));
         if (count == 0) return 0;
-        DeedCounts memory counts = _book.counts;
+        DeedCounts memory counts = _book.load();
         holder = _book.enrol(counts, msg.sender, holder);
         if (holder.number() == 0) return 0;
         (holder, made) = _issue(counts, msg.sender, holder, count);
-        _book.counts = counts;
+        _book.store(counts);
         _holders[msg.sender] = holder;
     }
 
@@ -370,9 +369,9 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
 
     function _release(address account, DeedHolder holder, uint256 count) private returns (uint256) {
         if (count == 0) return 0;
-        DeedCounts memory counts = _book.counts;
+        DeedCounts memory counts = _book.load();
         _holders[account] = _retire(counts, account, holder, count);
-        _book.counts = counts;
+        _book.store(counts);
         return count;
     }
 
@@ -540,7 +539,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
 
     /// @inheritdoc IERC404
     function getERC721QueueLength() external view override returns (uint256) {
-        return _book.counts.queued;
+        return _book.load().queued;
     }
 
     /// @inheritdoc IERC404
@@ -548,7 +547,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         uint256 start,
         uint256 count
     ) external view override returns (uint256[] memory ids) {
-        uint256 queued = _book.counts.queued;
+        uint256 queued = _book.load().queued;
         ids = new uint256[](queued.min(start.saturatingAdd(count)).saturatingSub(start));
         if (ids.length == 0) return ids;
         uint256 id = nextInQueue(0);
@@ -608,7 +607,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
     /// @dev The supply only grows: each minting adds a record, whose word every second one shares.
     function _countSupply(DeedCounts memory counts, uint256 value) private {
         uint256 index = counts.supplies++;
-        counts.supply += uint96(value);
+        counts.supply += value;
         uint256 entry = ((block.timestamp - _madeAt) << 96) | counts.supply;
         if (index & 1 == 0) _supplies[index >> 1] = entry;
         else _supplies[index >> 1] |= entry << 128;
@@ -622,7 +621,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         if (timepoint < _madeAt) return 0;
         // The last record of that time or before is in [low - 1, high).
         uint256 low = 0;
-        uint256 high = _book.counts.supplies;
+        uint256 high = _book.load().supplies;
         while (low < high) {
             uint256 middle = (low + high) >> 1;
             uint256 entry = (_supplies[middle >> 1] >> ((middle & 1) << 7)) & type(uint128).max;
@@ -658,7 +657,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
 
     /// @inheritdoc IERC20
     function totalSupply() public view override(ERC20, IERC20) returns (uint256) {
-        return _book.counts.supply;
+        return _book.load().supply;
     }
 
     /// @inheritdoc IERC404
@@ -673,7 +672,7 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
 
     /// @inheritdoc IERC404Extras
     function minted() public view override returns (uint256) {
-        return _book.counts.minted;
+        return _book.load().minted;
     }
 
     /// @inheritdoc IERC7631Base
@@ -703,8 +702,9 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
 
     /// @inheritdoc IModelOwnership
     function nextInQueue(uint256 id) public view override returns (uint256) {
-        if (id == 0) return _book.counts.queued == 0 ? 0 : _book.counts.first;
-        return _book.next(id);
+        DeedCounts memory counts = _book.load();
+        if (counts.queued == 0 || id == counts.last) return 0;
+        return id == 0 ? counts.first : _book.next(id);
     }
 
     /// @inheritdoc IModelOwnership
