@@ -33,7 +33,7 @@ const EVEN_PRICE = 2n ** 96n;
 const COINS = 10n ** 30n;
 
 /** Makes the pool at an even price, empty. */
-export async function openV3Market({ ethers }: NetworkConnection, token: IERC20): Promise<Market> {
+export async function openV3Market({ ethers }: NetworkConnection, token: MockERC20): Promise<Market> {
   const [admin] = await ethers.getSigners();
   if (admin === undefined) throw new Error("the chain has no accounts");
   const artifact: unknown = require("@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json");
