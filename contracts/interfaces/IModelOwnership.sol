@@ -33,7 +33,7 @@ interface IModelOwnership is IERC404, IERC404Extras, IERC5805, IERC7631Base, IER
 
     /// @notice What is fixed when this is made.
     struct Settings {
-        /// Name of the model.
+        /// Name of the model, at most 31 bytes (the length that an EIP-712 domain is kept with).
         string name;
         string symbol;
         /// SPDX id or URI of the licence, at most 128 bytes; empty: it is not said.

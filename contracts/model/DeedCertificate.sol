@@ -19,9 +19,9 @@ import {IModelOwnership} from "../interfaces/IModelOwnership.sol";
 contract DeedCertificate is IDeedMetadata {
     using Strings for *;
 
-    /// @dev More bytes are squeezed into the width that these take.
-    uint256 private constant _NAME_BYTES = 24;
-    uint256 private constant _LICENCE_BYTES = 56;
+    /// @dev Lines of more bytes are written smaller.
+    uint256 private constant _NAME_BYTES = 22;
+    uint256 private constant _LICENCE_BYTES = 50;
     /// @dev 100 % in the smallest part that is shown.
     uint256 private constant _WHOLE = 100_000_000;
 
@@ -78,13 +78,13 @@ contract DeedCertificate is IDeedMetadata {
                 _rosette(uint256(keccak256(abi.encode(ownership, id)))),
                 "</g>",
                 _line(70, 15, ' letter-spacing="5" opacity=".7"', "DEED OF MODEL OWNERSHIP"),
-                _line(128, 40, _squeezed(model, _NAME_BYTES), _escapeXML(model)),
-                _line(218, 62, "", share),
+                _line(128, _size(40, model, _NAME_BYTES), "", _escapeXML(model)),
+                _line(218, 54, "", share),
                 _line(248, 16, ' opacity=".7"', string.concat("one of ", units, " units")),
                 _line(
                     310,
-                    16,
-                    _squeezed(licence, _LICENCE_BYTES),
+                    _size(16, licence, _LICENCE_BYTES),
+                    "",
                     string.concat("Licence: ", _escapeXML(licence))
                 ),
                 _line(
@@ -102,11 +102,11 @@ contract DeedCertificate is IDeedMetadata {
         for (uint256 i = 0; i < 12; ++i) {
             drawing = abi.encodePacked(
                 drawing,
-                '<ellipse cx="500" cy="200" rx="',
+                '<ellipse cx="510" cy="200" rx="',
                 width,
                 '" ry="30" transform="rotate(',
                 ((seed % 15) + i * 15).toString(),
-                ' 500 200)" opacity=".5"/>'
+                ' 510 200)" opacity=".4"/>'
             );
         }
     }
@@ -131,8 +131,9 @@ contract DeedCertificate is IDeedMetadata {
             );
     }
 
-    function _squeezed(string memory text, uint256 most) private pure returns (string memory) {
-        return bytes(text).length > most ? ' textLength="552" lengthAdjust="spacingAndGlyphs"' : "";
+    /// @dev Of `most` bytes, and in proportion of more.
+    function _size(uint256 size, string memory text, uint256 most) private pure returns (uint256) {
+        return (size * most) / Math.max(most, bytes(text).length);
     }
 
     // ---- Text ----
