@@ -50,6 +50,8 @@ export default buildModule("Neura", (m) => {
 
   // Shares have this code and no other; it comes with the call that makes one.
   const shareFactory = m.contract("RevenueShareFactory", [keccak256(RevenueShareToken__factory.bytecode)]);
+  // What deeds of models look like where their owner chooses nothing else.
+  const deedCertificate = m.contract("DeedCertificate");
 
   return {
     keyRegistry,
@@ -59,5 +61,6 @@ export default buildModule("Neura", (m) => {
     taskMarket,
     providerRewards,
     shareFactory,
+    deedCertificate,
   };
 });

@@ -66,7 +66,8 @@ await writeFile(join(dist, "package.json"), `${JSON.stringify(description, null,
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   TaskMarket: ["ITaskMarket", "TaskMarket", "TaskMarketExtension"],
 };
-for (const contract of [...CONTRACTS, "TaskMarketExtension", "NamedArbiter", "RevenueShareToken"]) {
+const MADE_LATER = ["NamedArbiter", "RevenueShareToken", "ModelOwnership", "ModelDeeds"];
+for (const contract of [...CONTRACTS, "TaskMarketExtension", ...MADE_LATER]) {
   const { bytecode } = await artifactOf(contract);
   const parts = await Promise.all((PARTS[contract] ?? [contract]).map(artifactOf));
   // The constructor is the contract's own; what the parts share stands once.

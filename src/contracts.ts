@@ -7,12 +7,18 @@ export { TaskMarketExtension__factory } from "../types/factories/market/TaskMark
 export { KeyRegistry__factory } from "../types/factories/registry/KeyRegistry__factory.ts";
 export { ModelRegistry__factory } from "../types/factories/registry/ModelRegistry__factory.ts";
 export { ProviderRegistry__factory } from "../types/factories/registry/ProviderRegistry__factory.ts";
+export { DeedCertificate__factory } from "../types/factories/model/DeedCertificate__factory.ts";
+export { ModelDeeds__factory } from "../types/factories/model/ModelDeeds__factory.ts";
+export { ModelOwnership__factory } from "../types/factories/model/ModelOwnership__factory.ts";
 export { RevenueShareFactory__factory } from "../types/factories/model/RevenueShareFactory__factory.ts";
 export { RevenueShareToken__factory } from "../types/factories/model/RevenueShareToken__factory.ts";
 export type { ITaskMarket } from "../types/interfaces/ITaskMarket.ts";
 export type { NamedArbiter } from "../types/market/NamedArbiter.ts";
 export type { ProviderRewards } from "../types/market/ProviderRewards.ts";
 export type { TaskMarket } from "../types/market/TaskMarket.ts";
+export type { DeedCertificate } from "../types/model/DeedCertificate.ts";
+export type { ModelDeeds } from "../types/model/ModelDeeds.ts";
+export type { ModelOwnership } from "../types/model/ModelOwnership.ts";
 export type { RevenueShareFactory } from "../types/model/RevenueShareFactory.ts";
 export type { RevenueShareToken } from "../types/model/RevenueShareToken.ts";
 export type { KeyRegistry } from "../types/registry/KeyRegistry.ts";

@@ -14,11 +14,13 @@ export const CONTRACTS = [
   "TaskMarket",
   "ProviderRewards",
   "RevenueShareFactory",
+  "DeedCertificate",
 ] as const;
 export type ContractName = (typeof CONTRACTS)[number];
 
 /** Those that deployments of before do not have. */
-type LaterName = "RevenueShareFactory";
+const LATER = ["RevenueShareFactory", "DeedCertificate"] as const satisfies readonly ContractName[];
+type LaterName = (typeof LATER)[number];
 
 /** What tasks are paid in. */
 export interface CurrencyInfo {
@@ -104,11 +106,7 @@ export function parseDeployment(text: string, source = "the deployment"): Deploy
         ModelRegistry: address(contracts["ModelRegistry"], "contracts.ModelRegistry"),
         TaskMarket: address(contracts["TaskMarket"], "contracts.TaskMarket"),
         ProviderRewards: address(contracts["ProviderRewards"], "contracts.ProviderRewards"),
-        ...(contracts["RevenueShareFactory"] === undefined
-          ? {}
-          : {
-              RevenueShareFactory: address(contracts["RevenueShareFactory"], "contracts.RevenueShareFactory"),
-            }),
+        ...laterContracts(contracts),
       },
       currency: {
         address: address(currency["address"], "currency.address"),
@@ -176,6 +174,14 @@ function wholeNumber(value: unknown, where: string): number {
     throw new Error(`${where} is no whole number`);
   }
   return value;
+}
+
+function laterContracts(contracts: Record<string, unknown>): Partial<Record<LaterName, string>> {
+  const found: Partial<Record<LaterName, string>> = {};
+  for (const name of LATER) {
+    if (contracts[name] !== undefined) found[name] = address(contracts[name], `contracts.${name}`);
+  }
+  return found;
 }
 
 function address(value: unknown, where: string): string {

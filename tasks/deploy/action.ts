@@ -4,7 +4,7 @@ import {
   HardhatArtifactResolver,
 } from "@nomicfoundation/hardhat-ignition/helpers";
 import { deploy as ignite, DeploymentResultType, listTransactions } from "@nomicfoundation/ignition-core";
-import { getAddress, keccak256, ZeroAddress } from "ethers";
+import { type BaseContract, getAddress, keccak256, type Signer, ZeroAddress } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
@@ -20,6 +20,7 @@ import {
 } from "../../src/deployment.ts";
 import { isNeuraError, NeuraError } from "../../src/errors.ts";
 import {
+  DeedCertificate__factory,
   ITaskMarket__factory,
   KeyRegistry__factory,
   ProviderRegistry__factory,
@@ -33,8 +34,8 @@ import { fields } from "../output.ts";
 
 /** Chains that live as long as their process: an earlier run's journal would only be in the way. */
 const THROW_AWAY_CHAINS = [31337n, 1337n];
-/** What the eight transactions use, rounded up [gas]. */
-export const DEPLOY_GAS = 17_000_000n;
+/** What the nine transactions use, rounded up [gas]. */
+export const DEPLOY_GAS = 19_000_000n;
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
@@ -106,20 +107,17 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
         { next: `Deploy anew with --fresh, or use the one in ${path}.` },
       );
     }
-    if (known.contracts.RevenueShareFactory === undefined) {
-      const deployment = await out.step("Adding what makes revenue shares", () => withShares(known, context));
-      await writeDeployment(path, deployment);
-      return report({ deployment, settings, path, sent: true });
-    }
-    out.note("The contracts are there already; nothing was sent.");
-    return report({ deployment: known, settings, path, sent: false });
+    const deployment = await completed(known, path, context);
+    const sent = deployment !== known;
+    if (!sent) out.note("The contracts are there already; nothing was sent.");
+    return report({ deployment, settings, path, sent });
   }
 
   await assertFunds(context, signer.address, currency);
   const journal = THROW_AWAY_CHAINS.includes(chainId) ? undefined : path.replace(/(\.json)?$/, ".journal");
   if (journal !== undefined) await setAside(journal, args.fresh, context);
   const deployment = await out.step(
-    "Deploying the registries, the market, its rewards and what makes revenue shares",
+    "Deploying the registries, the market, its rewards, what makes revenue shares and what draws deeds",
     () => deployAll({ hre, context, settings, currency, journal }),
   );
   await verifyDeployment(deployment, provider);
@@ -187,6 +185,7 @@ async function deployAll({
     TaskMarket: addressOf("TaskMarket"),
     ProviderRewards: addressOf("ProviderRewards"),
     RevenueShareFactory: addressOf("RevenueShareFactory"),
+    DeedCertificate: addressOf("DeedCertificate"),
   };
   if (settings.admin !== deployer) {
     const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, await signer());
@@ -204,11 +203,32 @@ async function deployAll({
   return { schema: "neura/deployment/1", chainId: Number(chainId), block, contracts, currency };
 }
 
-/** A deployment of before there were revenue shares, with their factory. */
-async function withShares(known: Deployment, { signer }: Context): Promise<Deployment> {
-  const factory = await new RevenueShareFactory__factory(await signer()).deploy(SHARE_CODE_HASH);
-  await factory.waitForDeployment();
-  return { ...known, contracts: { ...known.contracts, RevenueShareFactory: await factory.getAddress() } };
+/** A deployment of before with what has come since; recorded one by one, and itself where it lacks nothing. */
+async function completed(known: Deployment, path: string, { signer, out }: Context): Promise<Deployment> {
+  let deployment = known;
+  const add = async (
+    name: "RevenueShareFactory" | "DeedCertificate",
+    title: string,
+    deploy: (runner: Signer) => Promise<BaseContract>,
+  ): Promise<void> => {
+    if (deployment.contracts[name] !== undefined) return;
+    const contract = await out.step(
+      title,
+      async () => await (await deploy(await signer())).waitForDeployment(),
+    );
+    deployment = {
+      ...deployment,
+      contracts: { ...deployment.contracts, [name]: await contract.getAddress() },
+    };
+    await writeDeployment(path, deployment);
+  };
+  await add("RevenueShareFactory", "Adding what makes revenue shares", (runner) =>
+    new RevenueShareFactory__factory(runner).deploy(SHARE_CODE_HASH),
+  );
+  await add("DeedCertificate", "Adding what draws deeds", (runner) =>
+    new DeedCertificate__factory(runner).deploy(),
+  );
+  return deployment;
 }
 
 /** The recorded deployment if it is on this chain. */

@@ -34,12 +34,18 @@ describe("deployment", () => {
     expect(await load()).to.deep.equal(world.deployment);
   });
 
-  it("reads a file of before there were revenue shares", async () => {
-    const contracts = { ...world.deployment.contracts };
-    expect(contracts.RevenueShareFactory).to.be.a("string");
-    delete contracts.RevenueShareFactory;
-    const loaded = await load({ contracts });
-    expect(loaded.contracts).to.deep.equal(contracts).and.not.to.have.property("RevenueShareFactory");
+  it("reads a file of before there were revenue shares or deeds", async () => {
+    for (const names of [["DeedCertificate"], ["DeedCertificate", "RevenueShareFactory"]] as const) {
+      const contracts = { ...world.deployment.contracts };
+      for (const name of names) {
+        expect(contracts[name]).to.be.a("string");
+        delete contracts[name];
+      }
+      const loaded = await load({ contracts });
+      expect(loaded.contracts)
+        .to.deep.equal(contracts)
+        .and.not.to.have.any.keys(...names);
+    }
   });
 
   it("finds the file by the chain's id", async () => {
@@ -81,6 +87,7 @@ describe("deployment", () => {
       { block: -1 },
       { contracts: { ...world.deployment.contracts, KeyRegistry: "0x12" } },
       { contracts: { ...world.deployment.contracts, RevenueShareFactory: 7 } },
+      { contracts: { ...world.deployment.contracts, DeedCertificate: "0x12" } },
       { contracts: null },
       { currency: { ...world.deployment.currency, symbol: "" } },
       { currency: { ...world.deployment.currency, decimals: 1.5 } },

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import { network } from "hardhat";
+import { artifacts, network } from "hardhat";
 import { keccak256 } from "ethers";
 
 import { parseDeployment } from "../../src/deployment.ts";
@@ -66,6 +66,10 @@ describe("tasks: deploy", function () {
     );
     expect(await shares.codeHash()).to.equal(keccak256(RevenueShareToken__factory.bytecode));
     expect(await shares.count()).to.equal(0n);
+    const certificate = deployment.contracts.DeedCertificate ?? "";
+    expect(await ethers.provider.getCode(certificate)).to.equal(
+      (await artifacts.readArtifact("DeedCertificate")).deployedBytecode,
+    );
     let gasUsed = 0n;
     for (let block = await ethers.provider.getBlockNumber(); block > 0; block--) {
       gasUsed += (await ethers.provider.getBlock(block))?.gasUsed ?? 0n;

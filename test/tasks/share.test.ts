@@ -182,6 +182,7 @@ describe("tasks: share", function () {
     const old = parseDeployment(kept);
     const contracts = { ...old.contracts };
     delete contracts.RevenueShareFactory;
+    delete contracts.DeedCertificate;
     await writeDeployment(record, { ...old, contracts });
     const [none, model] = await Promise.all([
       run(["share", "portfolio", "--json"]),
@@ -197,6 +198,14 @@ describe("tasks: share", function () {
     expect(after.contracts.RevenueShareFactory)
       .to.be.a("string")
       .and.not.to.equal(old.contracts.RevenueShareFactory);
+    expect(after.contracts.DeedCertificate).to.be.a("string").and.not.to.equal(old.contracts.DeedCertificate);
+    // The deeds' alone.
+    const withShares = { ...after.contracts };
+    delete withShares.DeedCertificate;
+    await writeDeployment(record, { ...after, contracts: withShares });
+    expect((await json(["deploy"]))["contracts"])
+      .to.include(withShares)
+      .and.to.have.property("DeedCertificate");
     expect(await text(["share", "portfolio"])).to.contain("has no revenue share");
   });
 });

@@ -110,6 +110,7 @@ export async function createWorld(
   const rewards = await ethers.deployContract("ProviderRewards", [market, DAY, 10n ** 18n, 10_000]);
   const codeHash = keccak256(RevenueShareToken__factory.bytecode);
   const shares = await ethers.deployContract("RevenueShareFactory", [codeHash]);
+  const certificate = await ethers.deployContract("DeedCertificate");
   const { chainId } = await ethers.provider.getNetwork();
   const deployment: Deployment = {
     schema: "neura/deployment/1",
@@ -122,6 +123,7 @@ export async function createWorld(
       TaskMarket: await market.getAddress(),
       ProviderRewards: await rewards.getAddress(),
       RevenueShareFactory: await shares.getAddress(),
+      DeedCertificate: await certificate.getAddress(),
     },
     currency: { address: currency, symbol: "ANKR", decimals: 18 },
   };
