@@ -11,13 +11,16 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 
-import { DEED_LIMITS, measureDeeds } from "./gas/deeds.ts";
+import { DEED_LIMITS, DEEDS_ELSEWHERE, measureDeeds } from "./gas/deeds.ts";
 import type { Figure } from "./gas/figure.ts";
 import { MARKET_LIMITS, measureMarket } from "./gas/market.ts";
 import { measureShares, SHARE_LIMITS } from "./gas/shares.ts";
 
 /** What these figures must not exceed [gas]. */
 export const LIMITS: Readonly<Record<string, number>> = { ...MARKET_LIMITS, ...SHARE_LIMITS, ...DEED_LIMITS };
+
+/** What the same costs in other implementations [gas]. */
+const ELSEWHERE: Readonly<Record<string, { dn404: number }>> = DEEDS_ELSEWHERE;
 
 export const SNAPSHOT = new URL("../../test/gas.json", import.meta.url);
 
@@ -28,10 +31,11 @@ export async function measureGas(): Promise<Record<string, Figure>> {
 
 function tableOf(figures: Record<string, Figure>): string {
   const columns = ["gas", "transactions", "calldata", "storage", "logs", "floor", "rest"] as const;
-  const table = new Table({ head: ["", ...columns, "limit"], style: { head: [], border: [] } });
+  const table = new Table({ head: ["", ...columns, "limit", "DN404"], style: { head: [], border: [] } });
   for (const [name, figure] of Object.entries(figures)) {
     const cells = columns.map((column) => figure[column].toLocaleString("en"));
-    table.push([name, ...cells, LIMITS[name]?.toLocaleString("en") ?? ""]);
+    const others = [LIMITS[name], ELSEWHERE[name]?.dn404].map((gas) => gas?.toLocaleString("en") ?? "");
+    table.push([name, ...cells, ...others]);
   }
   return table.toString();
 }
@@ -45,7 +49,11 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
   const totals = Object.fromEntries(Object.entries(figures).map(([name, { gas }]) => [name, gas]));
   console.log(
     values.json
-      ? JSON.stringify({ schema: "neura/bench-gas/1", ...totals, limits: LIMITS, figures }, null, 2)
+      ? JSON.stringify(
+          { schema: "neura/bench-gas/1", ...totals, limits: LIMITS, elsewhere: ELSEWHERE, figures },
+          null,
+          2,
+        )
       : tableOf(figures),
   );
 }
