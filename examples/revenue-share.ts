@@ -6,7 +6,7 @@ import {
   collectRoyalties,
   createShare,
   type Deployment,
-  openShares,
+  openChain,
   readHolders,
   readPosition,
   readShare,
@@ -30,7 +30,7 @@ export async function shareModel({
   const account = await author.getAddress();
   const keptWei = investors.reduce((rest, { amountWei }) => rest - amountWei, supplyWei);
   // Nothing of it can be changed later, and nobody can make more.
-  const { address: share } = await createShare(openShares({ runner: author, deployment }), {
+  const { address: share } = await createShare(openChain({ runner: author, deployment }), {
     name: "Letter reader",
     symbol: "READ",
     periodSeconds: 86_400,
@@ -55,7 +55,7 @@ export async function payHolders({
   signer: Signer;
   share: string;
 }): Promise<readonly SharePayment[]> {
-  const shares = openShares({ runner: signer, deployment });
+  const shares = openChain({ runner: signer, deployment });
   const { funds } = await readShare(shares, share);
   if (funds.some(({ inMarketWei }) => inMarketWei > 0n)) await collectRoyalties(shares, share);
 

@@ -1,3 +1,8 @@
+/** What is slow can be given up. */
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Waits for `promise`, but no longer than until `signal` aborts; then rejects with the signal's reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise;

@@ -46,7 +46,14 @@ export type { BatchedCall, BatchedResult, BatchResult } from "./market/batch.ts"
 export { MarketClient } from "./market/client.ts";
 export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
 export { type Compass, readCompass, shapeBucket, type ShapePrice } from "./market/compass.ts";
-export { connectContracts, type MarketContext, type MarketOptions, openMarket } from "./market/context.ts";
+export {
+  type ChainContext,
+  connectContracts,
+  type MarketContext,
+  type MarketOptions,
+  openChain,
+  openMarket,
+} from "./market/context.ts";
 export {
   type ArbiterTerms,
   createArbiter,
@@ -161,7 +168,7 @@ export {
   type SharePayment,
   type SharePosition,
 } from "./share/claims.ts";
-export { isRevenueShare, openShares, type ShareContext } from "./share/context.ts";
+export { isRevenueShare } from "./share/context.ts";
 export { type CreatedShare, createShare, type ShareSettings } from "./share/create.ts";
 export { decodeShareEvent, readShareEvents, type ShareEvent } from "./share/events.ts";
 export { type HoldersView, readHolders, type ShareHolder } from "./share/holders.ts";

@@ -9,3 +9,8 @@ export function parseAddress(text: string, name: string): string {
     next: "Give 0x and 40 hexadecimal digits.",
   });
 }
+
+/** Addresses as a command takes several: `0x…,0x…`. Error: `usage.address`. */
+export function parseAddresses(text: string | undefined, name: string): string[] | undefined {
+  return text?.split(",").map((each) => parseAddress(each.trim(), name));
+}

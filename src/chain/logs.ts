@@ -7,7 +7,8 @@ import { isOutage, unavailable } from "./errors.ts";
 
 export interface LogQuery {
   provider: Provider;
-  address: string;
+  /** One contract, or several. */
+  address: string | readonly string[];
   /** As in `eth_getLogs`: one position each, `null` for any, a list for one of several. */
   topics: (string | string[] | null)[];
   /** First and last block, both included. What is ahead of the chain's head is left out; without `toBlock`, up to the head. */
@@ -44,7 +45,7 @@ const OUTAGE_ATTEMPTS = 5;
  */
 export async function* readLogs(query: LogQuery): AsyncGenerator<LogPage> {
   const { provider, topics, direction = "forward", maxBlocks = MAX_BLOCKS, pauseMs = 250, signal } = query;
-  const address = getAddress(query.address);
+  const address = [query.address].flat().map((each) => getAddress(each));
   const ask = <T>(question: () => Promise<T>): Promise<T> => asking(question, pauseMs, signal);
   const headNow = (): Promise<number> =>
     ask(() => provider.getBlockNumber()).catch((error: unknown) => {

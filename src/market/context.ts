@@ -52,6 +52,17 @@ export interface MarketContext {
   readonly allowLoopback: boolean;
 }
 
+/** What functions about a model's tokens work with; the context of a market is one. */
+export type ChainContext = Pick<MarketContext, "provider" | "signer" | "deployment">;
+
+/** Reads need a provider, whatever costs money a signer that is connected to one. Error: `market.no-provider`. */
+export function openChain({
+  runner,
+  deployment,
+}: Pick<MarketOptions, "runner" | "deployment">): ChainContext {
+  return { ...sidesOf(runner), deployment };
+}
+
 /** The typed contracts of a deployment. */
 export function connectContracts({ contracts }: Deployment, runner: ContractRunner): Contracts {
   return {

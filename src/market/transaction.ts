@@ -1,8 +1,8 @@
-import type { TransactionReceipt, TransactionResponse } from "ethers";
+import type { ContractTransaction, TransactionReceipt, TransactionResponse } from "ethers";
 
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
-import { asking } from "./context.ts";
+import { asking, type MarketContext, requireSigner } from "./context.ts";
 
 /** A transaction that was mined and succeeded. */
 export interface Receipt {
@@ -33,4 +33,22 @@ export function requireReceipt(
   throw new NeuraError("chain.failed", `The transaction ${receipt?.hash ?? ""} was mined, but failed.`, {
     next,
   });
+}
+
+/**
+ * Sends a call of the signer's with a quarter more gas than it takes now, and `spareGas` for what may come to it until
+ * then; waits until it is mined. Errors: `market.read-only`, `chain.failed`; refusals in words, before anything is sent.
+ */
+export async function sendCall(
+  context: Pick<MarketContext, "signer">,
+  call: Promise<ContractTransaction>,
+  { spareGas = 0n, signal }: Abortable & { spareGas?: bigint } = {},
+): Promise<TransactionReceipt> {
+  const signer = requireSigner(context);
+  const transaction = await call;
+  const estimate = await unlessAborted(asking(signer.estimateGas(transaction)), signal);
+  const gasLimit = (estimate * 5n) / 4n + spareGas;
+  const response = await asking(signer.sendTransaction({ ...transaction, gasLimit }));
+  const mined = await unlessAborted(asking(response.wait()), signal);
+  return requireReceipt(mined, "Run the command again: somebody may have been faster.");
 }

@@ -1,9 +1,10 @@
+import type { Abortable } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
 import { NeuraError } from "../errors.ts";
-import { asking, requireSigner } from "../market/context.ts";
+import { asking, type ChainContext, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
 import { paymentsOf, readPosition, type SharePayment } from "./claims.ts";
-import { type Abortable, send, shareAt, type ShareContext } from "./context.ts";
+import { send, shareAt } from "./context.ts";
 import { amountsOf, nameOf, type RevenueAmount, type ShareName, tokenAt } from "./tokens.ts";
 
 /** What burning pays, and what it leaves. */
@@ -15,7 +16,7 @@ export interface BurnPreview {
 
 /** What burning `amountWei` of a share's tokens would pay now. Error: `share.unknown`. */
 export async function previewBurn(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   amountWei: bigint,
 ): Promise<BurnPreview> {
@@ -43,7 +44,7 @@ export async function previewBurn(
  * Errors: `share.unknown`, `share.insufficient`, `share.minimum`, `share.unknown-token`, `market.read-only`.
  */
 export async function burnShares(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   {
     amountWei,

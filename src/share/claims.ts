@@ -3,13 +3,13 @@ import { ZeroAddress } from "ethers";
 import { IRevenueShareToken__factory } from "../../types/factories/interfaces/IRevenueShareToken__factory.ts";
 import type { IRevenueShareToken } from "../../types/interfaces/IRevenueShareToken.ts";
 import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
 import { NeuraError } from "../errors.ts";
-import { asking, requireSigner } from "../market/context.ts";
+import { asking, type ChainContext, requireSigner } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { type Abortable, blockBefore, send, shareAt, type ShareContext } from "./context.ts";
+import { blockBefore, send, shareAt } from "./context.ts";
 import { divide } from "./division.ts";
 import { readShareEvents, type ShareEvent } from "./events.ts";
 import {
@@ -87,7 +87,7 @@ const AT_ONCE = 20;
 
 /** Where an account stands. Error: `share.unknown`. */
 export async function readPosition(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   account: string,
 ): Promise<{ share: ShareName; position: SharePosition }> {
@@ -123,7 +123,7 @@ export function positionFrom(
  * Errors: `share.unknown`, those of `readLogs`.
  */
 export async function explainClaims(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   account: string,
   { signal }: Abortable = {},
@@ -173,7 +173,7 @@ export async function explainClaims(
 
 /** What the snapshots after one divide, the oldest first. */
 async function divisionsOf(
-  context: ShareContext,
+  context: ChainContext,
   {
     address,
     share,
@@ -266,7 +266,7 @@ export interface ClaimResult {
  * `market.read-only`.
  */
 export async function claimRevenue(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { snapshots, through, accounts }: ClaimRequest = {},
   { signal }: Abortable = {},
@@ -300,7 +300,7 @@ export async function claimRevenue(
 
 /** Claims with nothing to pay would cost gas alone. A single snapshot that is none is left to the contract's own error. */
 async function requireClaimable(
-  context: ShareContext,
+  context: ChainContext,
   share: ShareName,
   { accounts, snapshots }: { accounts: readonly string[]; snapshots: readonly number[] | undefined },
 ): Promise<void> {

@@ -1,46 +1,23 @@
-import type { ContractTransaction, Provider, Signer } from "ethers";
+import type { ContractTransaction } from "ethers";
 
 import { RevenueShareFactory__factory } from "../../types/factories/model/RevenueShareFactory__factory.ts";
 import { RevenueShareToken__factory } from "../../types/factories/model/RevenueShareToken__factory.ts";
 import type { RevenueShareFactory } from "../../types/model/RevenueShareFactory.ts";
 import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
-import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
-import { asking, requireSigner, sidesOf } from "../market/context.ts";
+import type { ChainContext } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
-import { type Receipt, receiptFrom, requireReceipt } from "../market/transaction.ts";
+import { type Receipt, receiptFrom, sendCall } from "../market/transaction.ts";
 import { decodeShareEvent, type ShareEvent } from "./events.ts";
-
-/** What every function of revenue shares works with; the context of a market is one. */
-export interface ShareContext {
-  readonly provider: Provider;
-  readonly signer: Signer | undefined;
-  readonly deployment: Deployment;
-}
-
-export interface Abortable {
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** ERC-7641's own functions, in ERC-165. */
 const IERC7641_ID = "0xed7b2e4e";
 
-/** Reads need a provider, whatever costs money a signer that is connected to one. Error: `market.no-provider`. */
-export function openShares({
-  runner,
-  deployment,
-}: {
-  runner: Signer | Provider;
-  deployment: Deployment;
-}): ShareContext {
-  return { ...sidesOf(runner), deployment };
-}
-
 /** Whether a contract says that it is a revenue share (ERC-7641 by ERC-165); of anything else: no. */
 export async function isRevenueShare(
-  { provider }: Pick<ShareContext, "provider">,
+  { provider }: Pick<ChainContext, "provider">,
   address: string,
 ): Promise<boolean> {
   try {
@@ -53,7 +30,7 @@ export async function isRevenueShare(
 }
 
 /** Where shares are made and listed. Error: `share.no-factory`. */
-export function factoryOf({ deployment, provider, signer }: ShareContext): RevenueShareFactory {
+export function factoryOf({ deployment, provider, signer }: ChainContext): RevenueShareFactory {
   const address = deployment.contracts.RevenueShareFactory;
   if (address === undefined) {
     throw new NeuraError(
@@ -66,7 +43,7 @@ export function factoryOf({ deployment, provider, signer }: ShareContext): Reven
 }
 
 /** Whether the deployment's factory made a share: then it is known how it behaves. */
-export async function isListed(context: ShareContext, address: string): Promise<boolean> {
+export async function isListed(context: ChainContext, address: string): Promise<boolean> {
   return context.deployment.contracts.RevenueShareFactory === undefined
     ? false
     : await factoryOf(context).isShare(address);
@@ -74,7 +51,7 @@ export async function isListed(context: ShareContext, address: string): Promise<
 
 /** A block before everything that a share announced from a moment on [Unix s]. */
 export async function blockBefore(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { atSeconds, signal }: Abortable & { atSeconds: number },
 ): Promise<number> {
@@ -84,13 +61,13 @@ export async function blockBefore(
 }
 
 /** The share at an address, for reading. */
-export function shareAt({ provider }: Pick<ShareContext, "provider">, address: string): RevenueShareToken {
+export function shareAt({ provider }: Pick<ChainContext, "provider">, address: string): RevenueShareToken {
   return RevenueShareToken__factory.connect(address, provider);
 }
 
 /** The same, if it is one. Error: `share.unknown`. */
 export async function requireShare(
-  context: Pick<ShareContext, "provider">,
+  context: Pick<ChainContext, "provider">,
   address: string,
 ): Promise<RevenueShareToken> {
   if (await isRevenueShare(context, address)) return shareAt(context, address);
@@ -108,19 +85,13 @@ export interface ShareChange {
 /** For a period that ends between the estimate and the block, and is closed by this call then [gas]. */
 const CLOSING_GAS = 150_000n;
 
-/** Sends a call of the signer's with gas to spare, and waits for it. Errors: `chain.failed`, refusals in words. */
+/** Sends a call of the signer's, and waits for it. Errors: `chain.failed`, refusals in words. */
 export async function send(
-  context: ShareContext,
+  context: ChainContext,
   call: Promise<ContractTransaction>,
   { share, signal }: Abortable & { share: string },
 ): Promise<ShareChange> {
-  const signer = requireSigner(context);
-  const transaction = await call;
-  const estimate = await unlessAborted(asking(signer.estimateGas(transaction)), signal);
-  const gasLimit = (estimate * 5n) / 4n + CLOSING_GAS;
-  const response = await asking(signer.sendTransaction({ ...transaction, gasLimit }));
-  const mined = await unlessAborted(asking(response.wait()), signal);
-  const receipt = requireReceipt(mined, "Run the command again: somebody may have been faster.");
+  const receipt = await sendCall(context, call, { spareGas: CLOSING_GAS, signal });
   return {
     transaction: receiptFrom(receipt),
     events: receipt.logs

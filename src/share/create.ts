@@ -3,11 +3,11 @@ import { keccak256, ZeroAddress } from "ethers";
 import { RevenueShareFactory__factory } from "../../types/factories/model/RevenueShareFactory__factory.ts";
 import { RevenueShareToken__factory } from "../../types/factories/model/RevenueShareToken__factory.ts";
 import type { RevenueShareCreatedEvent } from "../../types/interfaces/IRevenueShareFactory.ts";
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
-import { asking, requireSigner } from "../market/context.ts";
+import { asking, type ChainContext, requireSigner } from "../market/context.ts";
 import { type Receipt, receiptFrom, requireReceipt } from "../market/transaction.ts";
-import { type Abortable, factoryOf, type ShareContext } from "./context.ts";
+import { factoryOf } from "./context.ts";
 
 /** What is fixed for good when a share is made; amounts of its tokens have 18 decimals. */
 export interface ShareSettings {
@@ -54,7 +54,7 @@ const MAX_TOKENS = 7;
  * Errors: `share.setting`, `share.no-factory`, `share.other-code`, `market.read-only`.
  */
 export async function createShare(
-  context: ShareContext,
+  context: ChainContext,
   settings: ShareSettings,
   { signal }: Abortable = {},
 ): Promise<CreatedShare> {

@@ -1,8 +1,8 @@
 import { ZeroAddress } from "ethers";
 
-import { unlessAborted } from "../abort.ts";
-import { asking } from "../market/context.ts";
-import { type Abortable, blockBefore, shareAt, type ShareContext } from "./context.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
+import { asking, type ChainContext } from "../market/context.ts";
+import { blockBefore, shareAt } from "./context.ts";
 import { type PlacedEvent, readShareEvents, type ShareEvent, type ShareEventName } from "./events.ts";
 import { nameOf, type ShareName } from "./tokens.ts";
 
@@ -26,7 +26,7 @@ export interface HoldersView {
 
 /** Who holds a share and takes part, from its events alone. Errors: `share.unknown`, those of `readLogs`. */
 export async function readHolders(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { signal }: Abortable = {},
 ): Promise<HoldersView> {
@@ -78,7 +78,7 @@ export class HolderBook {
 
 /** What a share has announced since it was made. */
 export async function allEventsOf(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   names: readonly ShareEventName[] | undefined,
   signal: AbortSignal | undefined,

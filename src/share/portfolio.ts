@@ -1,11 +1,11 @@
 import { getAddress } from "ethers";
 
 import type { IRevenueShareFactory } from "../../types/interfaces/IRevenueShareFactory.ts";
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
-import { asking } from "../market/context.ts";
+import { asking, type ChainContext } from "../market/context.ts";
 import { type ClaimReport, explainClaims, positionFrom, readPosition, type SharePosition } from "./claims.ts";
-import { type Abortable, factoryOf, isListed, type ShareContext } from "./context.ts";
+import { factoryOf, isListed } from "./context.ts";
 import { nameOf, type RevenueAmount, type ShareName, totalsOf } from "./tokens.ts";
 
 /** An account's part of one share. */
@@ -37,7 +37,7 @@ const SHARES_PER_CALL = 50;
  * Errors: `share.unknown` for a given one; `share.no-factory` where none is given.
  */
 export async function readPortfolio(
-  context: ShareContext,
+  context: ChainContext,
   account: string,
   {
     shares = [],
@@ -93,7 +93,7 @@ export async function readPortfolio(
 
 /** A page that the node has no gas for is asked for in halves. */
 async function readPages(
-  context: ShareContext,
+  context: ChainContext,
   account: string,
   sharesPerCall: number,
   signal: AbortSignal | undefined,

@@ -1,7 +1,7 @@
-import { unlessAborted } from "../abort.ts";
-import { asking, chainTime } from "../market/context.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
+import { asking, type ChainContext, chainTime } from "../market/context.ts";
 import { timesOf } from "../market/reputation.ts";
-import { type Abortable, shareAt, type ShareContext } from "./context.ts";
+import { shareAt } from "./context.ts";
 import { divide, earnedWei } from "./division.ts";
 import type { ShareEvent } from "./events.ts";
 import { allEventsOf, HolderBook } from "./holders.ts";
@@ -376,7 +376,7 @@ const AT_ONCE = 20;
  * Errors: `share.unknown`, those of `readLogs`.
  */
 export async function recomputeShare(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { signal }: Abortable = {},
 ): Promise<ShareReport & { readonly recomputation: ShareRecomputation }> {

@@ -1,11 +1,12 @@
 import { ZeroAddress } from "ethers";
 
+import type { Abortable } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
 import { Erc20 } from "../chain/erc20.ts";
 import { isNeuraError, NeuraError } from "../errors.ts";
-import { asking, connectContracts, requireSigner } from "../market/context.ts";
+import { asking, type ChainContext, connectContracts, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
-import { type Abortable, send, shareAt, type ShareContext } from "./context.ts";
+import { send, shareAt } from "./context.ts";
 import { nameOf, type RevenueAmount, type RevenueToken, type ShareName, tokenAt } from "./tokens.ts";
 
 /** Revenue that came in. */
@@ -25,7 +26,7 @@ export interface ReceivedRevenue extends RevenueAmount {
  * Errors: `share.unknown`, `share.unknown-token`, `wallet.insufficient-funds`, `market.read-only`.
  */
 export async function depositRevenue(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { amountWei, token: tokenAddress = ZeroAddress }: { amountWei: bigint; token?: string | undefined },
   { signal }: Abortable = {},
@@ -55,7 +56,7 @@ export async function depositRevenue(
  * Errors: `share.unknown`, `share.unknown-token`, `market.read-only`.
  */
 export async function syncRevenue(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { token: tokenAddress = ZeroAddress }: { token?: string | undefined } = {},
   { signal }: Abortable = {},
@@ -71,7 +72,7 @@ export async function syncRevenue(
  * Errors: `share.unknown`, `share.unknown-token`, `share.nothing`, `market.read-only`.
  */
 export async function collectRoyalties(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { market: marketAddress = context.deployment.contracts.TaskMarket }: { market?: string | undefined } = {},
   { signal }: Abortable = {},
@@ -101,7 +102,7 @@ export async function collectRoyalties(
  * Errors: `share.unknown`, `market.read-only`.
  */
 export async function takeSnapshot(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { signal }: Abortable = {},
 ): Promise<{
@@ -146,7 +147,7 @@ export interface ModelRevenue {
 
 /** What a revenue address is, where it is a revenue share. */
 export async function modelRevenueOf(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
 ): Promise<ModelRevenue | undefined> {
   const { currency } = context.deployment;
@@ -163,7 +164,7 @@ export async function modelRevenueOf(
  * Checks that royalties which go to an address can be taken out of the market, as far as it is a revenue share.
  * Error: `share.unknown-token`.
  */
-export async function checkModelRevenue(context: ShareContext, address: string): Promise<void> {
+export async function checkModelRevenue(context: ChainContext, address: string): Promise<void> {
   const revenue = await modelRevenueOf(context, address);
   if (revenue === undefined || revenue.isUsable) return;
   const { symbol } = context.deployment.currency;
@@ -176,7 +177,7 @@ export async function checkModelRevenue(context: ShareContext, address: string):
 
 /** Sends a call that brings revenue, and says how much and when it will be divided. */
 async function receive(
-  context: ShareContext,
+  context: ChainContext,
   share: ShareName,
   token: RevenueToken,
   call: Parameters<typeof send>[1],

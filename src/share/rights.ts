@@ -1,11 +1,12 @@
 import { ZeroAddress } from "ethers";
 
+import type { Abortable } from "../abort.ts";
 import { isOutage } from "../chain/errors.ts";
 import { isNeuraError, NeuraError } from "../errors.ts";
-import { asking, requireSigner } from "../market/context.ts";
+import { asking, type ChainContext, requireSigner } from "../market/context.ts";
 import type { Receipt } from "../market/transaction.ts";
 import { amountsText, readPosition, type SharePosition } from "./claims.ts";
-import { type Abortable, requireShare, send, shareAt, type ShareContext } from "./context.ts";
+import { requireShare, send, shareAt } from "./context.ts";
 import type { RevenueAmount, ShareName } from "./tokens.ts";
 
 /** What holders decide for themselves, and what the few others with rights may do. */
@@ -19,7 +20,7 @@ export interface ChangedPosition {
 
 /** Pays what the signer claims from now on to `recipient`; to itself: its own address. Error: `share.recipient`. */
 export async function setRecipient(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { recipient }: { recipient: string },
   options: Abortable = {},
@@ -32,7 +33,7 @@ export async function setRecipient(
 
 /** Whether others may claim for the signer; they may unless it refuses. */
 export async function refuseClaimFor(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { refused }: { refused: boolean },
   options: Abortable = {},
@@ -47,7 +48,7 @@ export async function refuseClaimFor(
  * contract that cannot claim. Errors: `chain.not-owner`, `share.not-contract`, `share.spoken`.
  */
 export async function setSharing(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { shares, account: named }: { shares: boolean; account?: string | undefined },
   options: Abortable = {},
@@ -63,7 +64,7 @@ export async function setSharing(
 
 /** Mints within the policy of the share. Errors: `share.not-minter`, `share.minting-over`, `share.cap`. */
 export async function mintShares(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { account, amountWei }: { account: string; amountWei: bigint },
   options: Abortable = {},
@@ -77,7 +78,7 @@ export async function mintShares(
  * stay, and are named. Errors: `share.nothing`, `share.recipient`, `share.token-refuses` where it is all of them.
  */
 export async function withdrawCredits(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { token, to: named }: { token?: string | undefined; to?: string | undefined } = {},
   { signal }: Abortable = {},
@@ -125,7 +126,7 @@ export async function withdrawCredits(
 }
 
 async function changed(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   account: string,
   call: Parameters<typeof send>[1],

@@ -1,10 +1,10 @@
 import { ZeroAddress } from "ethers";
 
 import { Erc20 } from "../chain/erc20.ts";
-import { unlessAborted } from "../abort.ts";
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { isOutage, unavailable } from "../chain/errors.ts";
-import { asking, chainTime, connectContracts } from "../market/context.ts";
-import { type Abortable, isListed, shareAt, type ShareContext } from "./context.ts";
+import { asking, type ChainContext, chainTime, connectContracts } from "../market/context.ts";
+import { isListed, shareAt } from "./context.ts";
 import { nameOf, type RevenueToken, type ShareName } from "./tokens.ts";
 
 /** What a share has of one revenue token [smallest unit]. */
@@ -54,14 +54,14 @@ export interface ShareView extends ShareName {
 
 /** Reads a share. Error: `share.unknown`. */
 export async function readShare(
-  context: ShareContext,
+  context: ChainContext,
   address: string,
   { signal }: Abortable = {},
 ): Promise<ShareView> {
   return await unlessAborted(asking(readAll(context, address)), signal);
 }
 
-async function readAll(context: ShareContext, address: string): Promise<ShareView> {
+async function readAll(context: ChainContext, address: string): Promise<ShareView> {
   const { provider, deployment } = context;
   const name = await nameOf(context, address);
   const share = shareAt(context, address);
@@ -115,7 +115,7 @@ async function readAll(context: ShareContext, address: string): Promise<ShareVie
   };
 }
 
-async function balanceOf({ provider }: ShareContext, token: string, account: string): Promise<bigint> {
+async function balanceOf({ provider }: ChainContext, token: string, account: string): Promise<bigint> {
   if (token === ZeroAddress) return await provider.getBalance(account);
   try {
     return await new Erc20(token, provider).balanceOf(account);

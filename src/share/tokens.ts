@@ -5,7 +5,8 @@ import { isOutage, unavailable } from "../chain/errors.ts";
 import { Erc20 } from "../chain/erc20.ts";
 import { NeuraError } from "../errors.ts";
 import { printable } from "../text.ts";
-import { requireShare, type ShareContext } from "./context.ts";
+import type { ChainContext } from "../market/context.ts";
+import { requireShare } from "./context.ts";
 
 /** A token that a share takes as revenue, or the chain's coin. */
 export interface RevenueToken extends Unit {
@@ -35,7 +36,7 @@ const MAX_NAME = 64;
 const MAX_DECIMALS = 77;
 
 /** Name and tokens of a share. Error: `share.unknown`. */
-export async function nameOf(context: ShareContext, address: string): Promise<ShareName> {
+export async function nameOf(context: ChainContext, address: string): Promise<ShareName> {
   const share = await requireShare(context, address);
   const [name, symbol, decimals, tokens] = await Promise.all([
     share.name(),
@@ -63,7 +64,7 @@ export async function nameOf(context: ShareContext, address: string): Promise<Sh
  * is; one that does not tell its decimals is counted in its smallest unit.
  */
 export async function revenueTokensOf(
-  { provider, deployment: { currency } }: ShareContext,
+  { provider, deployment: { currency } }: ChainContext,
   addresses: readonly string[],
 ): Promise<RevenueToken[]> {
   return await Promise.all(

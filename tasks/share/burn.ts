@@ -2,9 +2,10 @@ import { formatAmount, parseAmount } from "../../src/amount.ts";
 import { burnShares, previewBurn } from "../../src/share/burn.ts";
 import { amountsText, readPosition } from "../../src/share/claims.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
-import { openSharesOf, parseRevenue, paymentRows, shareText } from "./share.ts";
+import { parseRevenue, paymentRows, shareText } from "./share.ts";
 
 interface BurnArguments {
   readonly share: string;
@@ -15,7 +16,7 @@ interface BurnArguments {
 
 export default action("neura/share-burn/1", async (given: BurnArguments, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const { address: account } = await context.signer();
   const { share, position } = await readPosition(shares, parseAddress(given.share, "share"), account);
   const amountWei = given.amount === "all" ? position.balanceWei : parseAmount(given.amount, share);

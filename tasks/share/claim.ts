@@ -1,10 +1,11 @@
 import { NeuraError } from "../../src/errors.ts";
 import { claimRevenue } from "../../src/share/claims.ts";
-import { parseAddress } from "../address.ts";
+import { parseAddress, parseAddresses } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
 import { parseWhole } from "../task/request.ts";
-import { openSharesOf, parseAddresses, parseSnapshots, paymentRows, shareText } from "./share.ts";
+import { parseSnapshots, paymentRows, shareText } from "./share.ts";
 
 interface ClaimArguments {
   readonly share: string;
@@ -27,7 +28,7 @@ export default action("neura/share-claim/1", async (given: ClaimArguments, conte
     through: given.through === undefined ? undefined : parseWhole(given.through, "snapshot"),
     accounts: parseAddresses(given.for, "account"),
   };
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const result = await out.step("Claiming", () => claimRevenue(shares, address, request, { signal }));
   return {
     data: { ...result },

@@ -1,8 +1,9 @@
 import { explainClaims } from "../../src/share/claims.ts";
 import { parseAddress } from "../address.ts";
+import { accountOf, openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
-import { accountOf, claimsText, openSharesOf, shareText } from "./share.ts";
+import { claimsText, shareText } from "./share.ts";
 
 interface ClaimableArguments {
   readonly share: string;
@@ -12,7 +13,7 @@ interface ClaimableArguments {
 export default action("neura/share-claimable/1", async (given: ClaimableArguments, context) => {
   const address = parseAddress(given.share, "share");
   const account = await accountOf(context, given.account);
-  const shares = await openSharesOf(context);
+  const shares = await openChainOf(context);
   const report = await explainClaims(shares, address, account, { signal: context.signal });
   const { share, position, lastSnapshot } = report;
   return {

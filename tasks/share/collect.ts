@@ -1,7 +1,8 @@
 import { collectRoyalties } from "../../src/share/revenue.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
-import { openSharesOf, receivedResult } from "./share.ts";
+import { receivedResult } from "./share.ts";
 
 interface CollectArguments {
   readonly share: string;
@@ -10,7 +11,7 @@ interface CollectArguments {
 
 export default action("neura/share-collect/1", async (given: CollectArguments, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const address = parseAddress(given.share, "share");
   const market = given.market === undefined ? undefined : parseAddress(given.market, "market");
   const received = await out.step("Collecting royalties", () =>

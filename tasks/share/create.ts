@@ -2,12 +2,12 @@ import { formatAmount, parseAmount } from "../../src/amount.ts";
 import { NeuraError } from "../../src/errors.ts";
 import { chainTime } from "../../src/market/context.ts";
 import { createShare } from "../../src/share/create.ts";
-import { parseAddress } from "../address.ts";
+import { parseAddress, parseAddresses } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { fields } from "../output.ts";
 import { parseWhole } from "../task/request.ts";
-import { openSharesOf, parseAddresses } from "./share.ts";
 
 interface CreateArguments {
   readonly name: string;
@@ -72,7 +72,7 @@ export default action("neura/share-create/1", async (given: CreateArguments, con
     tokens: parseAddresses(given.tokens, "token"),
     excluded: parseAddresses(given.exclude, "account"),
   };
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const { address, number, transaction } = await context.out.step("Making the share", () =>
     createShare(shares, settings, { signal: context.signal }),
   );

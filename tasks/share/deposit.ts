@@ -2,8 +2,9 @@ import { formatAmount } from "../../src/amount.ts";
 import { depositRevenue } from "../../src/share/revenue.ts";
 import { nameOf } from "../../src/share/tokens.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
-import { openSharesOf, parseRevenue, receivedResult } from "./share.ts";
+import { parseRevenue, receivedResult } from "./share.ts";
 
 interface DepositArguments {
   readonly share: string;
@@ -13,7 +14,7 @@ interface DepositArguments {
 
 export default action("neura/share-deposit/1", async (given: DepositArguments, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const share = await nameOf(shares, parseAddress(given.share, "share"));
   const { token, amountWei } = parseRevenue(share, given.amount, given.token);
   const received = await out.step(`Depositing ${formatAmount(amountWei, token)}`, () =>

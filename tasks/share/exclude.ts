@@ -1,7 +1,8 @@
 import { setSharing } from "../../src/share/rights.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
-import { openSharesOf, positionResult } from "./share.ts";
+import { positionResult } from "./share.ts";
 
 interface ExcludeArguments {
   readonly share: string;
@@ -15,7 +16,7 @@ export default action(
     const { out, signal } = context;
     const address = parseAddress(share, "share");
     const account = named === undefined ? undefined : parseAddress(named, "account");
-    const shares = await openSharesOf(context, { signing: true });
+    const shares = await openChainOf(context, { signing: true });
     return positionResult(
       await out.step(undo ? "Letting the tokens take part" : "Taking the tokens out of revenue", () =>
         setSharing(shares, address, { shares: undo, account }, { signal }),

@@ -1,13 +1,14 @@
 import { formatAmount } from "../../src/amount.ts";
 import { readHolders } from "../../src/share/holders.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields, table } from "../output.ts";
-import { openSharesOf, partText, shareText } from "./share.ts";
+import { partText, shareText } from "./share.ts";
 
 export default action("neura/share-holders/1", async (given: { share: string }, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context);
+  const shares = await openChainOf(context);
   const address = parseAddress(given.share, "share");
   const view = await out.step("Reading its events", () => readHolders(shares, address, { signal }));
   const { share, holders, supplyWei, eligibleWei, block } = view;

@@ -2,8 +2,9 @@ import { formatAmount, parseAmount } from "../../src/amount.ts";
 import { mintShares } from "../../src/share/rights.ts";
 import { nameOf } from "../../src/share/tokens.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
-import { openSharesOf, positionResult } from "./share.ts";
+import { positionResult } from "./share.ts";
 
 interface MintArguments {
   readonly share: string;
@@ -13,7 +14,7 @@ interface MintArguments {
 
 export default action("neura/share-mint/1", async (given: MintArguments, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const share = await nameOf(shares, parseAddress(given.share, "share"));
   const account = parseAddress(given.account, "account");
   const amountWei = parseAmount(given.amount, share);

@@ -1,8 +1,10 @@
 import { amountsText } from "../../src/share/claims.ts";
 import { type Portfolio, readPortfolio } from "../../src/share/portfolio.ts";
+import { parseAddresses } from "../address.ts";
+import { accountOf, openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields, table } from "../output.ts";
-import { accountOf, claimsText, numberText, openSharesOf, parseAddresses, shareText } from "./share.ts";
+import { claimsText, numberText, shareText } from "./share.ts";
 
 interface PortfolioArguments {
   readonly account: string | undefined;
@@ -14,7 +16,7 @@ export default action("neura/share-portfolio/1", async (given: PortfolioArgument
   const account = await accountOf(context, given.account);
   const shares = parseAddresses(given.shares, "share") ?? [];
   const options = { shares, explained: given.explain, signal: context.signal };
-  const portfolio = await readPortfolio(await openSharesOf(context), account, options);
+  const portfolio = await readPortfolio(await openChainOf(context), account, options);
   return { data: { ...portfolio }, text: portfolioText(portfolio) };
 });
 

@@ -1,7 +1,8 @@
 import { setRecipient } from "../../src/share/rights.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
-import { openSharesOf, positionResult } from "./share.ts";
+import { positionResult } from "./share.ts";
 
 export default action(
   "neura/share-recipient/1",
@@ -9,7 +10,7 @@ export default action(
     const { out, signal } = context;
     const address = parseAddress(share, "share");
     const recipient = account === "own" ? (await context.signer()).address : parseAddress(account, "account");
-    const shares = await openSharesOf(context, { signing: true });
+    const shares = await openChainOf(context, { signing: true });
     return positionResult(
       await out.step("Setting who is paid", () => setRecipient(shares, address, { recipient }, { signal })),
     );

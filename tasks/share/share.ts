@@ -3,35 +3,14 @@ import { formatUnits, ZeroAddress } from "ethers";
 import { formatAmount, parseAmount, type Unit } from "../../src/amount.ts";
 import { NeuraError } from "../../src/errors.ts";
 import { amountsText, type ClaimReport, type SharePayment } from "../../src/share/claims.ts";
-import { openShares, type ShareContext } from "../../src/share/context.ts";
 import type { ReceivedRevenue } from "../../src/share/revenue.ts";
 import type { ChangedPosition } from "../../src/share/rights.ts";
 import { type RevenueToken, type ShareName, tokenAt } from "../../src/share/tokens.ts";
 import { momentText } from "../../src/text.ts";
 import { parseAddress } from "../address.ts";
-import type { Context } from "../context.ts";
 import { type CommandResult, fields, table } from "../output.ts";
 
-/** What a command about shares works with; `signing`: with the account that pays. */
-export async function openSharesOf(
-  context: Context,
-  { signing = false }: { signing?: boolean } = {},
-): Promise<ShareContext> {
-  const deployment = await context.deployment();
-  return openShares({ runner: signing ? await context.signer() : context.provider, deployment });
-}
-
-/** The account that a command is about: the own one unless another is named. */
-export async function accountOf(context: Context, named: string | undefined): Promise<string> {
-  return named === undefined ? (await context.signer()).address : parseAddress(named, "account");
-}
-
 // ---- What is written ----
-
-/** Addresses as a command takes several: `0x…,0x…`. Error: `usage.address`. */
-export function parseAddresses(text: string | undefined, name: string): string[] | undefined {
-  return text?.split(",").map((each) => parseAddress(each.trim(), name));
-}
 
 /** The revenue token that an option names by symbol or address. Errors: `share.unknown-token`, `usage.token`. */
 export function tokenNamed(share: ShareName, named: string): RevenueToken {

@@ -2,13 +2,13 @@ import { formatAmount } from "../../src/amount.ts";
 import { readShare, type ShareView } from "../../src/share/show.ts";
 import { momentText } from "../../src/text.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { formatDuration } from "../duration.ts";
 import { fields, table } from "../output.ts";
-import { openSharesOf } from "./share.ts";
 
 export default action("neura/share-show/1", async (given: { share: string }, context) => {
-  const shares = await openSharesOf(context);
+  const shares = await openChainOf(context);
   const view = await readShare(shares, parseAddress(given.share, "share"), { signal: context.signal });
   return { data: { ...view }, text: [settingsText(view), "", fundsText(view)].join("\n") };
 });

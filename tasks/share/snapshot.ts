@@ -1,13 +1,14 @@
 import { formatAmount } from "../../src/amount.ts";
 import { takeSnapshot } from "../../src/share/revenue.ts";
 import { parseAddress } from "../address.ts";
+import { openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields, table } from "../output.ts";
-import { openSharesOf, shareText } from "./share.ts";
+import { shareText } from "./share.ts";
 
 export default action("neura/share-snapshot/1", async (given: { share: string }, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const address = parseAddress(given.share, "share");
   const taken = await out.step("Taking the snapshot", () => takeSnapshot(shares, address, { signal }));
   const { share, lastSnapshot, divided, transaction } = taken;

@@ -2,9 +2,10 @@ import { amountsText } from "../../src/share/claims.ts";
 import { withdrawCredits } from "../../src/share/rights.ts";
 import { nameOf } from "../../src/share/tokens.ts";
 import { parseAddress } from "../address.ts";
+import { accountOf, openChainOf } from "../chain.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
-import { accountOf, openSharesOf, shareText, tokenNamed } from "./share.ts";
+import { shareText, tokenNamed } from "./share.ts";
 
 interface WithdrawArguments {
   readonly share: string;
@@ -14,7 +15,7 @@ interface WithdrawArguments {
 
 export default action("neura/share-withdraw/1", async (given: WithdrawArguments, context) => {
   const { out, signal } = context;
-  const shares = await openSharesOf(context, { signing: true });
+  const shares = await openChainOf(context, { signing: true });
   const share = await nameOf(shares, parseAddress(given.share, "share"));
   const token = given.token === undefined ? undefined : tokenNamed(share, given.token).address;
   const to = await accountOf(context, given.to);

@@ -2,7 +2,7 @@ import { network } from "hardhat";
 import { keccak256, type Signer, ZeroAddress } from "ethers";
 
 import type { Deployment } from "../../../src/deployment.ts";
-import { openShares, type ShareContext } from "../../../src/share/context.ts";
+import { type ChainContext, openChain } from "../../../src/market/context.ts";
 import { createShare, type ShareSettings } from "../../../src/share/create.ts";
 import {
   type MockERC20,
@@ -26,7 +26,7 @@ export interface ShareStage {
   /** Makes the shares, and owns them. */
   readonly maker: Account;
   readonly accounts: readonly Account[];
-  readonly contextOf: (account: Account) => ShareContext;
+  readonly contextOf: (account: Account) => ChainContext;
   /** A share with periods of a day, of which the accounts have so much [2^60 of the smallest unit]. */
   readonly make: (amounts: readonly number[], change?: Partial<ShareSettings>) => Promise<RevenueShareToken>;
   /** A token with so many decimals, of which the maker and the accounts have 1,000. */
@@ -57,7 +57,7 @@ export async function openStage(): Promise<ShareStage> {
     },
     currency: COIN,
   };
-  const contextOf = (runner: Account): ShareContext => openShares({ runner, deployment });
+  const contextOf = (runner: Account): ChainContext => openChain({ runner, deployment });
   return {
     connection,
     deployment,
