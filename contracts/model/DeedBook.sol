@@ -149,11 +149,13 @@ library DeedBookLib {
         uint256 top = giver.deeds();
         uint256 place = taker.deeds();
         uint256 holder = taker.number() << 32;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 id = _pick(source, giver, --top);
-            taker = _put(target, taker, place, id);
-            _record(self, records, id, holder | place++);
-            ids[i] = id;
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 id = _pick(source, giver, --top);
+                taker = _put(target, taker, place, id);
+                _record(self, records, id, holder | place++);
+                ids[i] = id;
+            }
         }
         target.flush();
         records.flush();
@@ -173,12 +175,14 @@ library DeedBookLib {
         Tape memory records = _recordsOf(self);
         uint256 top = giver.deeds();
         uint256 last = counts.queued == 0 ? 0 : counts.last;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 id = _pick(source, giver, --top);
-            if (last == 0) counts.first = id;
-            else _record(self, records, last, id);
-            last = id;
-            ids[i] = id;
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 id = _pick(source, giver, --top);
+                if (last == 0) counts.first = id;
+                else _record(self, records, last, id);
+                last = id;
+                ids[i] = id;
+            }
         }
         records.flush();
         counts.last = last;
@@ -200,13 +204,15 @@ library DeedBookLib {
         uint256 place = taker.deeds();
         uint256 holder = taker.number() << 32;
         (uint256 first, uint256 queued, uint256 minted) = (counts.first, counts.queued, counts.minted);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 id = queued == 0 ? ++minted : first;
-            taker = _put(target, taker, place, id);
-            uint256 after_ = _record(self, records, id, holder | place++);
-            ids[i] = id;
-            if (queued == 0) continue;
-            first = --queued == 0 ? 0 : after_;
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 id = queued == 0 ? ++minted : first;
+                taker = _put(target, taker, place, id);
+                uint256 after_ = _record(self, records, id, holder | place++);
+                ids[i] = id;
+                if (queued == 0) continue;
+                first = --queued == 0 ? 0 : after_;
+            }
         }
         target.flush();
         records.flush();
