@@ -11,6 +11,7 @@ import { arbiterTasks } from "./tasks/arbiter.ts";
 import { deployTasks } from "./tasks/deploy.ts";
 import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
+import { localNetwork } from "./tasks/local-network.ts";
 import { marketTasks } from "./tasks/market.ts";
 import { opsTasks } from "./tasks/ops.ts";
 import { modelTasks } from "./tasks/model.ts";
@@ -21,7 +22,6 @@ import { taskTasks } from "./tasks/task.ts";
 import { walletTasks } from "./tasks/wallet.ts";
 
 const require = createRequire(import.meta.url);
-const { NEURA_RPC_URL, NEURA_PRIVATE_KEY } = process.env;
 
 /** The compiler from npm; `runs`: how often code is expected to be called. */
 const compiler = ({ runs, ...settings }: { runs: number; metadata?: { bytecodeHash: "none" } }) => ({
@@ -68,13 +68,7 @@ export default defineConfig({
   // The generated files are not ours to correct; who uses them is checked against them all the same.
   typechain: { outDir: "types", tsNocheck: true },
   networks: {
-    // A chain on this machine, or any other whose URL is in the environment.
-    local: {
-      type: "http",
-      chainType: "l1",
-      url: NEURA_RPC_URL ?? "http://127.0.0.1:8545",
-      accounts: NEURA_PRIVATE_KEY === undefined ? "remote" : [NEURA_PRIVATE_KEY],
-    },
+    local: localNetwork(process.env),
     neura: {
       type: "http",
       chainType: "l1",

@@ -10,6 +10,7 @@ import { homeDirectory } from "../src/keystore.ts";
 import { parseDecimal } from "../src/market/usd.ts";
 import { openStorage, type StorageConfig, storageConfigFrom } from "../src/storage/open.ts";
 import type { Storage } from "../src/storage/storage.ts";
+import { type Environment, hostOf } from "./host.ts";
 import { type CommandResult, EXIT, exitCodeOf, Output, toNeuraError } from "./output.ts";
 
 /** How often the chain is asked for news [ms]. */
@@ -17,8 +18,6 @@ const POLLING_MS = 250;
 /** How long the first answer of a node may take [ms]. */
 const FIRST_ANSWER_MS = 10_000;
 const LOCAL_GATEWAY = "http://127.0.0.1:1984";
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a command works with. Whatever may ask for a password or fail is a function, called only where needed. */
 export interface Context {
@@ -53,7 +52,7 @@ export interface Context {
  */
 export async function openContext(
   hre: HardhatRuntimeEnvironment,
-  { out, signal, environment = process.env }: { out: Output; signal: AbortSignal; environment?: Environment },
+  { out, signal, environment }: { out: Output; signal: AbortSignal; environment: Environment },
 ): Promise<Context> {
   // Without the option it is undefined, whatever its type says.
   const networkName = hre.globalOptions.network || "local";
@@ -133,8 +132,8 @@ export function action<Arguments extends object>(
   schema: string,
   run: Action<Arguments, Context>,
 ): HardhatAction<Arguments> {
-  return offlineAction(schema, async (taskArguments: Arguments & { json: boolean }, { out, signal }, hre) => {
-    const context = await openContext(hre, { out, signal });
+  return offlineAction(schema, async (taskArguments: Arguments & { json: boolean }, given, hre) => {
+    const context = await openContext(hre, given);
     try {
       return await run(taskArguments, context, hre);
     } finally {
@@ -149,26 +148,26 @@ export function offlineAction<Arguments extends object>(
   run: Action<Arguments, Pick<Context, "out" | "signal" | "home" | "environment">>,
 ): HardhatAction<Arguments> {
   return async (taskArguments, hre) => {
-    const out = new Output({ json: taskArguments.json });
+    const host = hostOf(hre);
+    const out = new Output({ json: taskArguments.json, stdout: host.stdout, stderr: host.stderr });
     const interruption = new AbortController();
     const { signal } = interruption;
-    const interrupt = () => {
-      if (signal.aborted) process.exit(EXIT.interrupted);
+    const stopListening = host.onInterrupt(() => {
+      if (signal.aborted) host.leave(EXIT.interrupted);
       interruption.abort(new NeuraError("interrupted", "Interrupted."));
-    };
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-    const environment = process.env;
+    });
+    const { environment } = host;
     try {
       const given = { out, signal, environment, home: homeDirectory(environment) };
       const result = await run(taskArguments, given, hre);
       out.result(schema, result);
-      process.exitCode = result.exitCode ?? EXIT.done;
+      host.end(result.exitCode ?? EXIT.done);
     } catch (thrown) {
       const error = toNeuraError(thrown);
       out.error(schema, error);
-      process.exitCode = exitCodeOf(error);
+      host.end(exitCodeOf(error));
     } finally {
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+      stopListening();
     }
   };
 }

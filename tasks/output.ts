@@ -23,12 +23,12 @@ export class Output {
 
   constructor({
     json,
-    stdout = (text) => process.stdout.write(text),
-    stderr = (text) => process.stderr.write(text),
+    stdout,
+    stderr,
   }: {
     json: boolean;
-    stdout?: (text: string) => void;
-    stderr?: (text: string) => void;
+    stdout: (text: string) => void;
+    stderr: (text: string) => void;
   }) {
     this.json = json;
     this.#stdout = stdout;
@@ -38,6 +38,11 @@ export class Output {
   /** A line for people. */
   note(line: string): void {
     this.#stderr(`${line}\n`);
+  }
+
+  /** Lines that end as lines do. */
+  log(lines: string): void {
+    this.#stderr(lines);
   }
 
   /** Runs something that may be slow: says what it is, and afterwards how long it took if that was over a second. */

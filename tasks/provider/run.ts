@@ -17,7 +17,7 @@ interface RunArguments {
 }
 
 export default action("neura/provider-run/1", async (args: RunArguments, context) => {
-  const { provider, home, storage, signal } = context;
+  const { provider, home, storage, signal, out } = context;
   const level = levelFrom(args.logLevel);
   const signer = await context.signer();
   if (!(signer instanceof Wallet)) {
@@ -36,7 +36,7 @@ export default action("neura/provider-run/1", async (args: RunArguments, context
     policyPath: args.policy,
     drain: args.drain,
     signal,
-    onEvent: writeEvents((line) => process.stderr.write(line), { json: args.json, level }),
+    onEvent: writeEvents((line) => out.log(line), { json: args.json, level }),
   });
   const tasks = Object.entries(ledger.tasks).map((pair) => pair.join(" "));
   return {

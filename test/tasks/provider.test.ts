@@ -1,8 +1,6 @@
-import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { JsonRpcProvider, parseEther, Wallet } from "ethers";
 
@@ -16,9 +14,8 @@ import { openArweave } from "../../src/storage/arweave.ts";
 import { startGateway } from "../../src/storage/gateway/gateway.ts";
 import { fileIn } from "../src/market/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
-import { commands, SECOND, SECOND_KEY, startChain } from "./command.ts";
+import { commands, SECOND, SECOND_KEY, startChain, startCommand } from "./command.ts";
 
-const HARDHAT = fileURLToPath(new URL("../../scripts/hardhat.js", import.meta.url));
 /** Third and fourth account of every Hardhat chain. */
 const PAYOUT = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 const OWNER_KEY = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6";
@@ -204,9 +201,9 @@ describe("tasks: provider", function () {
   });
 
   it("runs the node, serves a task, stops at SIGTERM, and tells what it earned", async () => {
-    const child = spawn(process.execPath, [HARDHAT, "provider", "run", "--json"], {
-      env: { PATH: process.env["PATH"], ...environment, NEURA_PRIVATE_KEY: SECOND_KEY },
-      stdio: ["ignore", "pipe", "pipe"],
+    const { child, ended } = startCommand(["provider", "run", "--json"], {
+      ...environment,
+      NEURA_PRIVATE_KEY: SECOND_KEY,
     });
     cleanup.add(() => child.kill("SIGKILL"));
     let stdout = "";
@@ -224,7 +221,6 @@ describe("tasks: provider", function () {
       if (!found()) await new Promise<void>((resolve) => waiting.set(name, resolve));
       return found()!;
     };
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
 
     await reached("started");
     const id = await submitAsOwner();

@@ -1,7 +1,5 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { expect } from "chai";
 import { network } from "hardhat";
@@ -19,33 +17,21 @@ import {
   textOf,
   type World,
 } from "../src/market/support.ts";
+import { commands, startChain, startCommand } from "./command.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Hardhat's own; the owner's account is the third of the chain's unlocked ones. */
-const HARDHAT = join(ROOT, "node_modules/hardhat/dist/src/cli.js");
 /** Third account of the mnemonic that every Hardhat chain starts with. */
 const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
-
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-  json: Record<string, unknown>;
-}
 
 describe("tasks: task", function () {
   this.timeout(180_000);
   const cleanup = new Cleanup();
   let world: World;
   let provider: { account: Account; key: StoredKey };
-  let environment: Record<string, string | undefined>;
+  let environment: Record<string, string>;
   let directory: string;
 
   before(async () => {
-    const server = await network.createServer();
-    const { address, port } = await server.listen();
-    cleanup.add(() => server.close());
-    const url = `http://${address}:${port}`;
+    const url = await startChain(cleanup);
     const connection = await network.create({ network: "local", override: { url } });
     world = await createWorld(cleanup, { connection });
     const [account] = world.others;
@@ -55,7 +41,6 @@ describe("tasks: task", function () {
     const deployment = join(directory, "deployment.json");
     await writeDeployment(deployment, world.deployment);
     environment = {
-      ...process.env,
       NEURA_RPC_URL: url,
       NEURA_PRIVATE_KEY: OWNER_KEY,
       NEURA_DEPLOYMENT: deployment,
@@ -65,22 +50,7 @@ describe("tasks: task", function () {
   });
   after(() => cleanup.run());
 
-  /** Runs `hardhat task …` as a user does; `during` sees the process and its stderr so far. */
-  async function run(
-    words: string[],
-    during?: (process: ReturnType<typeof spawn>, stderr: string) => void,
-  ): Promise<Ended> {
-    const child = spawn(process.execPath, [HARDHAT, "task", ...words], { cwd: ROOT, env: environment });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-      during?.(child, stderr);
-    });
-    const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-    const json: unknown = words.includes("--json") && stdout !== "" ? JSON.parse(stdout) : {};
-    return { code, stdout, stderr, json: { ...(json as object) } };
-  }
+  const run = (words: string[]) => commands(environment)(["task", ...words]);
 
   async function submit(): Promise<string> {
     const file = await fileIn(directory, "scan.png", "a picture");
@@ -149,13 +119,13 @@ describe("tasks: task", function () {
 
   it("lets go with Ctrl-C and says how to come back", async () => {
     const id = await submit();
-    let interrupted = false;
-    const { code, stderr } = await run(["watch", id], (child, text) => {
-      if (interrupted || !text.includes("Funded")) return;
-      interrupted = true;
-      child.kill("SIGINT");
+    const { child, ended } = startCommand(["task", "watch", id], environment);
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      if (!stderr.includes("Funded") && text.includes("Funded")) child.kill("SIGINT");
+      stderr += text;
     });
-    expect(code).to.equal(130);
+    expect(await ended).to.equal(130);
     expect(stderr).to.contain("the task goes on").and.to.contain(`./neura task watch ${id}`);
     const cancelled = await run(["cancel", id, "--json"]);
     expect(cancelled.code, cancelled.stderr).to.equal(0);
