@@ -26,6 +26,16 @@ export function unavailable(cause: unknown): NeuraError {
   });
 }
 
+/** What a contract tells, if it does. Error: `chain.unavailable`. */
+export async function told<T>(question: Promise<T>): Promise<T | undefined> {
+  try {
+    return await question;
+  } catch (error) {
+    if (isOutage(error)) throw unavailable(error);
+    return undefined;
+  }
+}
+
 function describe(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return `${code} ${messageOf(error)}`;

@@ -7,6 +7,8 @@ import { INamedArbiter__factory } from "../../types/factories/interfaces/INamedA
 import { ITaskMarket__factory } from "../../types/factories/interfaces/ITaskMarket__factory.ts";
 import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
 import { TaskMarketExtension__factory } from "../../types/factories/market/TaskMarketExtension__factory.ts";
+import { ModelDeeds__factory } from "../../types/factories/model/ModelDeeds__factory.ts";
+import { ModelOwnership__factory } from "../../types/factories/model/ModelOwnership__factory.ts";
 import { RevenueShareFactory__factory } from "../../types/factories/model/RevenueShareFactory__factory.ts";
 import { RevenueShareToken__factory } from "../../types/factories/model/RevenueShareToken__factory.ts";
 import type { IKeyRegistry } from "../../types/interfaces/IKeyRegistry.ts";
@@ -141,6 +143,8 @@ const interfacesOf = (): readonly Interface[] =>
     INamedArbiter__factory.createInterface(),
     RevenueShareToken__factory.createInterface(),
     RevenueShareFactory__factory.createInterface(),
+    ModelOwnership__factory.createInterface(),
+    ModelDeeds__factory.createInterface(),
   ]);
 
 /** What is worth saying beyond the name and the values of a contract's error. */
@@ -163,6 +167,10 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
   },
   ModelRegistry_Unknown: { code: "model.unknown", next: "See what is registered with `model show`." },
   ModelRegistry_Retired: { code: "model.retired", next: "Use another model, or none." },
+  ModelRegistry_OwnershipSet: {
+    code: "model.owned",
+    next: "An entry names its ownership once and for all: see `model show`.",
+  },
   ModelRegistry_NotController: { code: "model.not-controller", next: "Use the account that controls it." },
   Orders_BadSignature: { code: "order.bad-signature", next: "Have the owner sign it again." },
   Orders_QuoteExpired: { code: "quote.expired", next: "Order again: the provider is asked for a new quote." },
@@ -217,6 +225,41 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
   RevenueShare_Spoken: { code: "share.spoken", next: "From then on nobody else decides it." },
   RevenueShare_InvalidRecipient: { code: "share.recipient", next: "Name another account." },
   ERC20InsufficientBalance: { code: "token.insufficient-balance", next: "Name at most what there is." },
+  ModelOwnership_InvalidSetting: {
+    code: "ownership.setting",
+    next: "See docs/model-ownership.md for what can be set.",
+  },
+  ModelOwnership_NotMinter: {
+    code: "ownership.not-minter",
+    next: "Use the account that `model show` names as minter.",
+  },
+  ModelOwnership_MintingOver: { code: "ownership.minting-over", next: "No more can be made." },
+  ModelOwnership_CapExceeded: { code: "ownership.cap", next: "Mint less." },
+  ModelOwnership_NotContract: {
+    code: "ownership.not-contract",
+    next: "Only contracts are exempted by the owner: people choose with `model exempt` themselves.",
+  },
+  ModelOwnership_Spoken: {
+    code: "ownership.spoken",
+    next: "It has chosen itself whether it wants deeds: from then on nobody else decides it.",
+  },
+  ModelDeeds_NotOwner: { code: "chain.not-owner", next: "Use the account that owns the ownership." },
+  ModelDeeds_RoyaltyTooHigh: { code: "ownership.royalty", next: "Ask for less." },
+  ModelDeeds_ZeroReceiver: { code: "ownership.royalty", next: "Name who gets the royalty." },
+  ModelDeeds_NoMetadata: { code: "ownership.metadata", next: "Name a contract that draws deeds." },
+  RecipientIsERC721TransferExempt: {
+    code: "ownership.receiver",
+    next: "It wants no deeds: transfer the unit by amount.",
+  },
+  UnsafeRecipient: { code: "ownership.receiver", next: "Transfer the unit by amount." },
+  ERC20InvalidReceiver: { code: "ownership.receiver", next: "Name another account." },
+  ERC721InvalidReceiver: { code: "ownership.receiver", next: "Name another account." },
+  ERC721NonexistentToken: { code: "deed.unknown", next: "See those of an account with `model deeds`." },
+  ERC721IncorrectOwner: { code: "deed.not-owner", next: "See its owner with `model deeds --render`." },
+  ERC721InsufficientApproval: {
+    code: "deed.not-owner",
+    next: "Use its owner's account, or have it approve this one.",
+  },
   RevenueShareFactory_OtherCode: {
     code: "share.other-code",
     next: "Use the version of this package that the factory was deployed with.",

@@ -1,4 +1,4 @@
-import type { ContractTransaction, TransactionReceipt, TransactionResponse } from "ethers";
+import type { TransactionReceipt, TransactionRequest, TransactionResponse } from "ethers";
 
 import { type Abortable, unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
@@ -41,7 +41,7 @@ export function requireReceipt(
  */
 export async function sendCall(
   context: Pick<MarketContext, "signer">,
-  call: Promise<ContractTransaction>,
+  call: Promise<TransactionRequest>,
   { spareGas = 0n, signal }: Abortable & { spareGas?: bigint } = {},
 ): Promise<TransactionReceipt> {
   const signer = requireSigner(context);

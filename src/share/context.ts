@@ -5,7 +5,7 @@ import { RevenueShareToken__factory } from "../../types/factories/model/RevenueS
 import type { RevenueShareFactory } from "../../types/model/RevenueShareFactory.ts";
 import type { RevenueShareToken } from "../../types/model/RevenueShareToken.ts";
 import { type Abortable, unlessAborted } from "../abort.ts";
-import { isOutage, unavailable } from "../chain/errors.ts";
+import { told } from "../chain/errors.ts";
 import { NeuraError } from "../errors.ts";
 import type { ChainContext } from "../market/context.ts";
 import { lastBlockAt } from "../market/history.ts";
@@ -20,13 +20,7 @@ export async function isRevenueShare(
   { provider }: Pick<ChainContext, "provider">,
   address: string,
 ): Promise<boolean> {
-  try {
-    return await shareAt({ provider }, address).supportsInterface(IERC7641_ID);
-  } catch (error) {
-    // Whatever a contract answers, it is none; a node that does not answer is something else.
-    if (isOutage(error)) throw unavailable(error);
-    return false;
-  }
+  return (await told(shareAt({ provider }, address).supportsInterface(IERC7641_ID))) ?? false;
 }
 
 /** Where shares are made and listed. Error: `share.no-factory`. */

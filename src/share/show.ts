@@ -2,7 +2,7 @@ import { ZeroAddress } from "ethers";
 
 import { Erc20 } from "../chain/erc20.ts";
 import { type Abortable, unlessAborted } from "../abort.ts";
-import { isOutage, unavailable } from "../chain/errors.ts";
+import { told } from "../chain/errors.ts";
 import { asking, type ChainContext, chainTime, connectContracts } from "../market/context.ts";
 import { isListed, shareAt } from "./context.ts";
 import { nameOf, type RevenueToken, type ShareName } from "./tokens.ts";
@@ -117,10 +117,5 @@ async function readAll(context: ChainContext, address: string): Promise<ShareVie
 
 async function balanceOf({ provider }: ChainContext, token: string, account: string): Promise<bigint> {
   if (token === ZeroAddress) return await provider.getBalance(account);
-  try {
-    return await new Erc20(token, provider).balanceOf(account);
-  } catch (error) {
-    if (isOutage(error)) throw unavailable(error);
-    return 0n;
-  }
+  return (await told(new Erc20(token, provider).balanceOf(account))) ?? 0n;
 }

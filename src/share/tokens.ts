@@ -1,7 +1,7 @@
 import { ZeroAddress } from "ethers";
 
 import type { Unit } from "../amount.ts";
-import { isOutage, unavailable } from "../chain/errors.ts";
+import { isOutage, told, unavailable } from "../chain/errors.ts";
 import { Erc20 } from "../chain/erc20.ts";
 import { NeuraError } from "../errors.ts";
 import { printable } from "../text.ts";
@@ -81,16 +81,6 @@ export async function revenueTokensOf(
       return { address, symbol: printable(symbol ?? short, MAX_SYMBOL), decimals };
     }),
   );
-}
-
-/** What a token tells, if it does. */
-async function told<T>(question: Promise<T>): Promise<T | undefined> {
-  try {
-    return await question;
-  } catch (error) {
-    if (isOutage(error)) throw unavailable(error);
-    return undefined;
-  }
 }
 
 /** The amounts of a list in the order of a share's tokens; zeros are left out unless `zeros` is set. */
