@@ -109,10 +109,19 @@ contract ModelDeeds is IModelDeeds {
     /// @inheritdoc IERC721Metadata
     function tokenURI(uint256 tokenId) external view override returns (string memory) {
         ownerOf(tokenId);
-        try metadata.deedURI(address(_base), tokenId) returns (string memory uri) {
-            if (bytes(uri).length != 0) return uri;
-        } catch {}
-        return _onChain.deedURI(address(_base), tokenId);
+        bytes memory call_ = abi.encodeCall(IDeedMetadata.deedURI, (address(_base), tokenId));
+        (bool done, bytes memory answer) = address(metadata).staticcall(call_);
+        return
+            done && _isText(answer)
+                ? abi.decode(answer, (string))
+                : _onChain.deedURI(address(_base), tokenId);
+    }
+
+    /// @dev Whether it is one string, not empty, as it is encoded: what is not would fail when it is decoded.
+    function _isText(bytes memory answer) private pure returns (bool) {
+        if (answer.length < 0x40) return false;
+        (uint256 offset, uint256 length) = abi.decode(answer, (uint256, uint256));
+        return offset == 0x20 && length != 0 && length <= answer.length - 0x40;
     }
 
     // ---- Royalty ----

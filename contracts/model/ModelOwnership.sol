@@ -309,10 +309,11 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         _moveVotes(from, giver, to, taker, units);
     }
 
-    /// @dev With a number; without one where there are no more.
+    /// @dev With a number, and with the first one for a person known as such; without one where there are no more.
     function _enrolled(address account) private returns (DeedHolder holder) {
         holder = _holders[account];
         if (holder.number() != 0) return holder;
+        if (!_isContract(account)) holder = holder.with(PERSON, true);
         DeedCounts memory counts = _book.load();
         holder = _book.enrol(counts, account, holder);
         _book.store(counts);

@@ -52,6 +52,20 @@ interface Vm {
     /// @notice The next call emits, from `emitter`, what is emitted between this and it.
     function expectEmit(address emitter) external;
 
+    // ---- Logs ----
+
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    /// @notice Records what is logged from now on.
+    function recordLogs() external;
+
+    /// @notice What was logged since {recordLogs}, or since this was called last.
+    function getRecordedLogs() external returns (Log[] memory logs);
+
     // ---- Storage ----
 
     /// @notice Records the storage that calls touch from now on.
@@ -59,4 +73,8 @@ interface Vm {
 
     /// @notice The slots of `account` that were read and written since {record}.
     function accesses(address account) external returns (bytes32[] memory reads, bytes32[] memory writes);
+
+    function load(address account, bytes32 slot) external view returns (bytes32 value);
+
+    function store(address account, bytes32 slot, bytes32 value) external;
 }
