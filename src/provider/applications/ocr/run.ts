@@ -60,7 +60,8 @@ export async function readPictures(
   parameters: OcrParameters,
 ): Promise<RunSummary & { readonly result: OcrResult }> {
   const { inputs } = context.manifest;
-  const models = await loadModels(THREADS);
+  // Not before there is a picture to read.
+  let models: Models | undefined;
   try {
     const pages: Page[] = [];
     const units: Unit[] = [];
@@ -71,6 +72,7 @@ export async function readPictures(
       const started = performance.now();
       const file = await readInput(name, join(context.inputDirectory, name));
       const picture = await decodePicture(name, file);
+      models ??= await loadModels(THREADS);
       const rows = await readPicture(models, picture, parameters, context.signal);
       const lines = rows.flat();
       const drawn = await encodePng(await drawnPicture(picture, lines));
@@ -85,6 +87,7 @@ export async function readPictures(
       context.log(`${name}: ${picture.width} x ${picture.height}, ${lines.length} lines in ${seconds} s`);
       context.progress(index + 1, inputs.length);
     }
+    models ??= await loadModels(THREADS);
     const result: OcrResult = {
       schema: "neura/ocr/1",
       pages,
@@ -103,7 +106,7 @@ export async function readPictures(
       seed: null,
     };
   } finally {
-    await models.release();
+    await models?.release();
   }
 }
 
