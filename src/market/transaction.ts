@@ -11,6 +11,9 @@ export interface Receipt {
   readonly gasUsed: bigint;
 }
 
+/** The most that one transaction may use (EIP-7825) [gas]. */
+export const MAX_TRANSACTION_GAS = 2n ** 24n;
+
 /** Waits until a transaction is mined. Error: `chain.failed`. */
 export async function receiptOf(
   response: Pick<TransactionResponse, "wait">,
@@ -36,18 +39,22 @@ export function requireReceipt(
 }
 
 /**
- * Sends a call of the signer's with a quarter more gas than it takes now, and `spareGas` for what may come to it until
- * then; waits until it is mined. Errors: `market.read-only`, `chain.failed`; refusals in words, before anything is sent.
+ * Sends a call of the signer's with a quarter more gas than it takes now (`gas`, which is asked for where it is not known),
+ * and `spareGas` for what may come to it until then; waits until it is mined.
+ *
+ * Errors: `market.read-only`, `chain.failed`; refusals in words, before anything is sent.
  */
 export async function sendCall(
   context: Pick<MarketContext, "signer">,
   call: Promise<TransactionRequest>,
-  { spareGas = 0n, signal }: Abortable & { spareGas?: bigint } = {},
+  { gas, spareGas = 0n, signal }: Abortable & { gas?: bigint; spareGas?: bigint } = {},
 ): Promise<TransactionReceipt> {
   const signer = requireSigner(context);
   const transaction = await call;
-  const estimate = await unlessAborted(asking(signer.estimateGas(transaction)), signal);
-  const gasLimit = (estimate * 5n) / 4n + spareGas;
+  const estimate = gas ?? (await unlessAborted(asking(signer.estimateGas(transaction)), signal));
+  const limit = (estimate * 5n) / 4n + spareGas;
+  const gasLimit =
+    limit > MAX_TRANSACTION_GAS && estimate <= MAX_TRANSACTION_GAS ? MAX_TRANSACTION_GAS : limit;
   const response = await asking(signer.sendTransaction({ ...transaction, gasLimit }));
   const mined = await unlessAborted(asking(response.wait()), signal);
   return requireReceipt(mined, "Run the command again: somebody may have been faster.");

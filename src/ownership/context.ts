@@ -82,7 +82,7 @@ async function tokenOf({ deployment, provider }: ChainContext, model: number): P
   const { ownership } = await asking(connectContracts(deployment, provider).models.modelOf(model));
   if (ownership !== ZeroAddress) return ownership;
   throw new NeuraError("model.no-ownership", `Model ${model} names no ownership token.`, {
-    next: `Its controller makes one with \`model issue … --model ${model}\`, or names one with \`model ownership ${model} 0x…\`.`,
+    next: `Its controller makes one with \`model issue … --model ${model}\`, or names one with \`model name ${model} 0x…\`.`,
     details: { model },
   });
 }

@@ -2,7 +2,8 @@ import { toUtf8Bytes, type TransactionRequest, ZeroAddress } from "ethers";
 
 import { ModelOwnership__factory } from "../../types/factories/model/ModelOwnership__factory.ts";
 import { type Abortable, unlessAborted } from "../abort.ts";
-import { messageOf, NeuraError } from "../errors.ts";
+import { isOutage } from "../chain/errors.ts";
+import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { asking, type ChainContext, chainTime, connectContracts, requireSigner } from "../market/context.ts";
 import { type Receipt, receiptFrom, sendCall } from "../market/transaction.ts";
 import { findOwnership, type OwnershipName, ownershipAt, requireOwnership } from "./context.ts";
@@ -48,8 +49,10 @@ export const MAX_DEEDS = 2 ** 24 - 1;
 const MAX_CAP_WEI = 2n ** 96n - 1n;
 const MAX_NAME_BYTES = 31;
 const MAX_LICENCE_BYTES = 128;
-/** The most that one transaction may use (EIP-7825). */
-const MAX_TRANSACTION_GAS = 2n ** 24n;
+/** As the contract has it: so many deeds come with one amount. */
+const AUTO_DEEDS = 128n;
+/** So many fit one transaction beside the contracts themselves. */
+const MAX_FIRST_DEEDS = 800n;
 
 /** What {@link issueOwnership} will take. Its errors. */
 export async function estimateIssue(
@@ -57,15 +60,7 @@ export async function estimateIssue(
   settings: OwnershipSettings,
   { signal }: Abortable = {},
 ): Promise<IssueCost> {
-  const transaction = await unlessAborted(prepare(context, settings), signal);
-  const gas = await unlessAborted(asking(requireSigner(context).estimateGas(transaction)), signal);
-  if (gas > MAX_TRANSACTION_GAS) {
-    throw new NeuraError(
-      "ownership.setting",
-      `Making it takes ${gas} gas, more than one transaction may use (${MAX_TRANSACTION_GAS}).`,
-      { next: "Allocate to fewer accounts, and transfer to the others afterwards.", details: { gas } },
-    );
-  }
+  const { gas } = await unlessAborted(prepare(context, settings), signal);
   const { maxFeePerGas, gasPrice } = await unlessAborted(asking(context.provider.getFeeData()), signal);
   return { gas, feeWei: gas * (gasPrice ?? maxFeePerGas ?? 0n) };
 }
@@ -82,8 +77,8 @@ export async function issueOwnership(
   settings: OwnershipSettings,
   { signal }: Abortable = {},
 ): Promise<IssuedOwnership> {
-  const transaction = unlessAborted(prepare(context, settings), signal);
-  const receipt = await sendCall(context, transaction, { signal });
+  const { transaction, gas } = await unlessAborted(prepare(context, settings), signal);
+  const receipt = await sendCall(context, Promise.resolve(transaction), { gas, signal });
   const address = receipt.contractAddress ?? ZeroAddress;
   const ownership = await asking(requireOwnership(context, address));
   const made = { ownership, transaction: receiptFrom(receipt) };
@@ -95,7 +90,7 @@ export async function issueOwnership(
       "ownership.not-named",
       `The ownership was made at ${address}, but model ${settings.model} does not name it: ${messageOf(cause)}`,
       {
-        next: `Run \`model ownership ${settings.model} ${address}\`.`,
+        next: `Run \`model name ${settings.model} ${address}\`.`,
         cause,
         details: { address, model: settings.model },
       },
@@ -154,9 +149,13 @@ async function checkModel(context: ChainContext, model: number): Promise<void> {
   );
 }
 
-/** The transaction that makes it, once everything is checked that can be. */
-async function prepare(context: ChainContext, settings: OwnershipSettings): Promise<TransactionRequest> {
-  const self = await requireSigner(context).getAddress();
+/** The transaction that makes it and the gas that it takes, once everything is checked that can be. */
+async function prepare(
+  context: ChainContext,
+  settings: OwnershipSettings,
+): Promise<{ transaction: TransactionRequest; gas: bigint }> {
+  const signer = requireSigner(context);
+  const self = await signer.getAddress();
   const metadata = context.deployment.contracts.DeedCertificate;
   if (metadata === undefined) {
     throw new NeuraError(
@@ -172,13 +171,31 @@ async function prepare(context: ChainContext, settings: OwnershipSettings): Prom
     { allocatedWei, nowSeconds: await chainTime(context.provider) },
   );
   if (settings.model !== undefined) await checkModel(context, settings.model);
-  return await new ModelOwnership__factory().getDeployTransaction({
+  const transaction = await new ModelOwnership__factory().getDeployTransaction({
     ...{ name, symbol, licence, unit: unitWei, cap: capWei, metadata },
     minter: minting?.minter ?? ZeroAddress,
     mintUntil: minting?.untilSeconds ?? 0,
     owner: settings.owner ?? self,
     allocations: settings.allocations.map(({ account, amountWei }) => ({ account, amount: amountWei })),
   });
+  try {
+    return { transaction, gas: await asking(signer.estimateGas(transaction)) };
+  } catch (cause) {
+    const deeds = settings.allocations
+      .map(({ amountWei }) => amountWei / unitWei)
+      .reduce((sum, units) => sum + (units < AUTO_DEEDS ? units : AUTO_DEEDS), 0n);
+    // Nodes have no common word for what needs more than a transaction may use.
+    if (deeds <= MAX_FIRST_DEEDS || isNeuraError(cause) || isOutage(cause)) throw cause;
+    throw new NeuraError(
+      "ownership.setting",
+      `The ownership cannot be made: ${deeds} deeds come with what is allocated, more than one transaction makes.`,
+      {
+        next: `Allocate to fewer accounts, and transfer to the others afterwards: at most ${MAX_FIRST_DEEDS} deeds, ${AUTO_DEEDS} for each.`,
+        cause,
+        details: { deeds, maximum: MAX_FIRST_DEEDS },
+      },
+    );
+  }
 }
 
 /** What the contract would refuse, and what would make no sense. Error: `ownership.setting`. */

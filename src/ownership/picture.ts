@@ -26,8 +26,8 @@ export interface Picture {
   readonly bytes: Uint8Array;
 }
 
-/** The part of `sharp` that is used; the package is an optional peer of this one. */
-export type LoadSharp = () => Promise<{ default: typeof import("sharp") }>;
+/** Draws an SVG as PNG. */
+export type DrawPng = (svg: Uint8Array) => Promise<Uint8Array>;
 
 const EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
   "image/svg+xml": [".svg"],
@@ -88,7 +88,7 @@ export function parseDeedUri(
 export async function writePicture(
   path: string,
   picture: Picture,
-  { replace = false, loadSharp = () => import("sharp") }: { replace?: boolean; loadSharp?: LoadSharp } = {},
+  { replace = false, drawPng = drawWithSharp }: { replace?: boolean; drawPng?: DrawPng } = {},
 ): Promise<void> {
   const extension = extname(path).toLowerCase();
   const own = EXTENSIONS[picture.type] ?? [];
@@ -98,12 +98,12 @@ export async function writePicture(
     throw new NeuraError("deed.format", `The picture is ${picture.type}, and ${path} is named otherwise.`, {
       next:
         names.length === 0
-          ? "Take it out of the deed's URI yourself: `model deeds … --json` has none of that kind."
+          ? "SVG, PNG, JPEG, GIF and WebP are written: take it out of tokenURI yourself."
           : `Name a file that ends in ${names.join(" or ")}.`,
       details: { type: picture.type },
     });
   }
-  const bytes = own.includes(extension) ? picture.bytes : await toPng(picture.bytes, loadSharp);
+  const bytes = own.includes(extension) ? picture.bytes : await drawPng(picture.bytes);
   try {
     await writeFile(path, bytes, { flag: replace ? "w" : "wx" });
   } catch (error) {
@@ -114,16 +114,14 @@ export async function writePicture(
   }
 }
 
-async function toPng(svg: Uint8Array, loadSharp: LoadSharp): Promise<Uint8Array> {
-  let sharp: typeof import("sharp");
-  try {
-    sharp = (await loadSharp()).default;
-  } catch (cause) {
+/** The package is an optional peer of this one, and loaded when it is used. Errors: `deed.no-sharp`, `deed.malformed`. */
+async function drawWithSharp(svg: Uint8Array): Promise<Uint8Array> {
+  const { default: sharp } = await import("sharp").catch((cause: unknown) => {
     throw new NeuraError("deed.no-sharp", "Writing PNG takes the package sharp, which is not installed.", {
       next: "Name a file that ends in .svg, or install it: npm install sharp.",
       cause,
     });
-  }
+  });
   try {
     return await sharp(svg, { density: DENSITY, limitInputPixels: MAX_PIXELS }).png().toBuffer();
   } catch (cause) {

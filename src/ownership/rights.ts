@@ -8,7 +8,7 @@ import { standingOf } from "./standing.ts";
 
 /**
  * Whether what an account receives comes without deeds: the signer's own choice, or that of the ownership's owner for a
- * contract which has not said itself. `giveUp`: the signer gives the deeds that it has back too, up to 128 of them.
+ * contract which has not said itself (where the owner takes that back, it is as if nothing was said). `giveUp`: the signer gives the deeds that it has back too, up to 128 of them.
  * Without exemption, up to 128 deeds that its units lack are made for it.
  *
  * Errors: `ownership.unknown`, `chain.not-owner`, `ownership.not-contract`, `ownership.spoken`, `market.read-only`.

@@ -121,7 +121,7 @@ function exempt(
     return {
       code: "exempt-owner",
       message: `The owner of ${symbol} has said that the contract ${account} gets no deeds.`,
-      next: `Whoever controls it can still choose for it: ${call} Or its owner takes it back with \`model exempt ${address} --undo --account ${account}\`.`,
+      next: `Whoever controls it can still choose for it: ${call}`,
     };
   }
   return {

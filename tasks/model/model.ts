@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { isHexString } from "ethers";
+import { isHexString, ZeroAddress } from "ethers";
 import type { ContractTransactionResponse } from "ethers";
 
+import { formatAmount } from "../../src/amount.ts";
 import { messageOf, NeuraError } from "../../src/errors.ts";
 import { asking, type Contracts, type MarketContext } from "../../src/market/context.ts";
 import { receiptOf } from "../../src/market/transaction.ts";
+import { ownershipAt } from "../../src/ownership/context.ts";
+import { readOwnership } from "../../src/ownership/show.ts";
 import { modelRevenueOf } from "../../src/share/revenue.ts";
 import type { Context } from "../context.ts";
 import { type CommandResult, fields } from "../output.ts";
@@ -61,6 +64,7 @@ export async function showModel(
     revenueShareOf(market, found.revenue),
     next === undefined ? undefined : revenueShareOf(market, next),
   ]);
+  const owned = found.ownership === ZeroAddress ? undefined : await ownershipOf(market, found.ownership);
   const data = {
     model,
     controller: found.controller,
@@ -71,6 +75,7 @@ export async function showModel(
     nextRevenue: next,
     nextRevenueShare: nextShare?.share,
     nextRevenueAtSeconds: next === undefined ? undefined : Number(found.revenueAt),
+    ownership: owned?.ownership,
     licence: found.licence,
     versions: Number(found.versions),
     weightsHash: newest.weightsHash,
@@ -92,11 +97,26 @@ export async function showModel(
               `${next}${nextShare?.text ?? ""} (${new Date(Number(found.revenueAt) * 1000).toISOString()})`,
             ] as const,
           ]),
+      ["Owned through", owned?.text ?? "no token"],
       ["Licence", data.licence === "" ? "not said" : data.licence],
       ["Versions", data.versions],
       ["Newest", `${data.weightsHash}${data.weights === "" ? "" : ` at ${data.weights}`}`],
       ["Use", `./neura task submit … --model ${model}`],
     ]),
+  };
+}
+
+/** What is said of the token that a model names as its ownership: the controller's word. */
+async function ownershipOf(market: MarketContext, address: string) {
+  const found = await ownershipAt(market, address);
+  if (found === undefined) {
+    return { ownership: { address }, text: `${address}, which is no ownership of \`model issue\`` };
+  }
+  const view = await readOwnership(market, found.ownership.address);
+  const units = `${view.wholeUnits} units of ${formatAmount(view.unitWei, view)}`;
+  return {
+    ownership: view,
+    text: `${view.symbol} (${view.name}), ${view.address}: ${units}, ${view.deeds} deeds at ${view.mirror}`,
   };
 }
 
