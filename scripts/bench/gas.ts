@@ -1,7 +1,8 @@
 /**
  * `./neura bench gas [--json] [--update]`: the gas of whole jobs, all sides together, in the steady state: a party's later
  * job, references of 46 bytes, protocol fee on, metered with an unused part going back. The plain figures are without
- * collateral, the others with it where their terms need it. Then the gas of single transactions of a revenue share and of a model's ownership. Each
+ * collateral, the others with it where their terms need it. Then the gas of single transactions of a revenue share, of a
+ * model's ownership and of the bridge. Each
  * figure stands next to the floor that it consists of.
  * `--update` writes `test/gas.json`, with which the tests compare.
  */
@@ -11,13 +12,19 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 
+import { BRIDGE_LIMITS, measureBridge } from "./gas/bridge.ts";
 import { DEED_LIMITS, DEEDS_ELSEWHERE, measureDeeds } from "./gas/deeds.ts";
 import type { Figure } from "./gas/figure.ts";
 import { MARKET_LIMITS, measureMarket } from "./gas/market.ts";
 import { measureShares, SHARE_LIMITS } from "./gas/shares.ts";
 
 /** What these figures must not exceed [gas]. */
-export const LIMITS: Readonly<Record<string, number>> = { ...MARKET_LIMITS, ...SHARE_LIMITS, ...DEED_LIMITS };
+export const LIMITS: Readonly<Record<string, number>> = {
+  ...MARKET_LIMITS,
+  ...SHARE_LIMITS,
+  ...DEED_LIMITS,
+  ...BRIDGE_LIMITS,
+};
 
 /** What the same costs in other implementations [gas]. */
 const ELSEWHERE: Readonly<Record<string, { dn404: number }>> = DEEDS_ELSEWHERE;
@@ -26,7 +33,12 @@ export const SNAPSHOT = new URL("../../test/gas.json", import.meta.url);
 
 /** Measures everything, each figure on a fresh chain. */
 export async function measureGas(): Promise<Record<string, Figure>> {
-  return { ...(await measureMarket()), ...(await measureShares()), ...(await measureDeeds()) };
+  return {
+    ...(await measureMarket()),
+    ...(await measureShares()),
+    ...(await measureDeeds()),
+    ...(await measureBridge()),
+  };
 }
 
 function tableOf(figures: Record<string, Figure>): string {
