@@ -2,8 +2,7 @@
  * `./neura bench gas [--json] [--update]`: the gas of whole jobs, all sides together, in the steady state: a party's later
  * job, references of 46 bytes, protocol fee on, metered with an unused part going back. The plain figures are without
  * collateral, the others with it where their terms need it. Then the gas of single transactions of a revenue share, of a
- * model's ownership and of the bridge. Each
- * figure stands next to the floor that it consists of.
+ * model's ownership and of the bridge. Each figure stands next to the floor that it consists of.
  * `--update` writes `test/gas.json`, with which the tests compare.
  */
 import { realpathSync } from "node:fs";
