@@ -153,6 +153,47 @@ export {
 } from "./market/terms.ts";
 export { type AccessTicket, openTicket } from "./market/ticket.ts";
 export type { Uptime } from "./market/uptime.ts";
+export type { ChangedStanding } from "./ownership/change.ts";
+export {
+  findOwnership,
+  type FoundOwnership,
+  type OwnershipName,
+  type OwnershipReference,
+} from "./ownership/context.ts";
+export {
+  estimateIssue,
+  type IssueCost,
+  type IssuedOwnership,
+  issueOwnership,
+  nameOwnership,
+  type OwnershipSettings,
+} from "./ownership/create.ts";
+export { type DeedsMoved, materialiseDeeds, releaseDeeds, releaseUncovered } from "./ownership/deeds.ts";
+export {
+  decodeOwnershipEvent,
+  type OwnershipEvent,
+  type PlacedOwnershipEvent,
+  readOwnershipEvents,
+} from "./ownership/events.ts";
+export { type ModelOwner, type OwnersView, readOwners } from "./ownership/owners.ts";
+export {
+  type DeedPicture,
+  parseDeedUri,
+  type Picture,
+  readDeedPicture,
+  writePicture,
+} from "./ownership/picture.ts";
+export { delegateVotes, mintUnits, setExempt } from "./ownership/rights.ts";
+export { type OwnershipView, readOwnership } from "./ownership/show.ts";
+export { type DeedPage, type OwnershipStanding, readStanding } from "./ownership/standing.ts";
+export {
+  planTransfer,
+  transferDeed,
+  type TransferPlan,
+  type TransferResult,
+  transferUnits,
+} from "./ownership/transfer.ts";
+export { explainDeeds, type OwnCall, type WhyCode, type WhyReason, type WhyReport } from "./ownership/why.ts";
 export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
 export { Secret } from "./secret.ts";
 export { type BurnPreview, burnShares, previewBurn } from "./share/burn.ts";

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
@@ -11,6 +12,7 @@ import { settleEarly } from "../../examples/challenge.ts";
 import { delegateToCi } from "../../examples/delegate.ts";
 import { disputeWithArbiter } from "../../examples/dispute.ts";
 import { useLease } from "../../examples/lease.ts";
+import { holdDeeds, sellPart } from "../../examples/model-ownership.ts";
 import { useModel } from "../../examples/model-royalty.ts";
 import { openTask } from "../../examples/open-task.ts";
 import { priceByCompass } from "../../examples/price-compass.ts";
@@ -543,5 +545,21 @@ describe("examples", function () {
       expect(lostWei >= 0n && lostWei < 2n, `${lostWei}`).to.equal(true);
     }
     expect(await payHolders(night)).to.deep.equal([]);
+  });
+
+  it("model ownership: a part is sold with its deeds, one is drawn, and votes follow the balance", async () => {
+    const { deployment } = stage.world;
+    const weights = { hash: hexlify(randomBytes(32)), uri: "ar://weights" };
+    const amountWei = (10n ** 18n * 5n) / 2n;
+    const { address: buyer } = friend;
+    const sold = await sellPart({ deployment, author: judge, buyer, amountWei, weights });
+    expect(sold.standing).to.include({ account: buyer, balanceWei: amountWei, deeds: 2, pending: 0 });
+    expect(sold.deeds).to.have.length(2);
+    const file = join(cleanup.directory(), "deed.svg");
+    const held = await holdDeeds({ deployment, holder: friend, model: sold.model, file });
+    expect(held).to.deep.equal({ reasons: ["has-deeds"], votesWei: amountWei, share: "0.01 %" });
+    expect(await readFile(file, "utf8")).to.contain(`No. ${sold.deeds[0] ?? ""}<`);
+    const other = holdDeeds({ deployment, holder: judge, model: sold.model, file });
+    expect((await errorOf(other)).code, "it is there already").to.equal("deed.exists");
   });
 });
