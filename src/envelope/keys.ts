@@ -1,6 +1,6 @@
-import { decrypt, PrivateKey, PublicKey } from "eciesjs";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { Config } from "eciesjs/config";
-import { symEncrypt } from "eciesjs/utils";
+import { getSharedKey, symDecrypt, symEncrypt } from "eciesjs/utils";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, randomBytes, utf8ToBytes } from "@noble/hashes/utils.js";
@@ -24,6 +24,9 @@ import { isPublicKey, proveKnowledge, verifyKnowledge } from "./proof.ts";
 /** The ECIES of the wraps: AES-256-GCM with a 12-byte nonce, compressed ephemeral point, the rest by default. */
 const WRAP_CONFIG = Object.assign(new Config(), { isEphemeralKeyCompressed: true, symmetricNonceLength: 12 });
 
+/** Of a compressed point. */
+const POINT_BYTES = 33;
+
 export interface KeyPair {
   /** 32 bytes. Whoever loses it loses every envelope that was sealed for it. */
   secretKey: Secret<Uint8Array>;
@@ -33,14 +36,14 @@ export interface KeyPair {
 
 /** A new secp256k1 key pair to receive envelopes with. */
 export function generateKeyPair(): KeyPair {
-  const key = new PrivateKey(undefined, WRAP_CONFIG.ellipticCurve);
-  return { secretKey: new Secret(key.secret), publicKey: key.publicKey.toBytes(true) };
+  const secretKey = secp256k1.utils.randomSecretKey();
+  return { secretKey: new Secret(secretKey), publicKey: secp256k1.getPublicKey(secretKey, true) };
 }
 
 /** The compressed public key, 33 bytes, of a secret key. Error: `envelope.bad-key`. */
 export function publicKeyOf(secretKey: Secret<Uint8Array>): Uint8Array {
   try {
-    return new PrivateKey(secretKey.reveal(), WRAP_CONFIG.ellipticCurve).publicKey.toBytes(true);
+    return secp256k1.getPublicKey(secretKey.reveal(), true);
   } catch {
     // The cause is left out: its message may hold the key.
     throw new NeuraError("envelope.bad-key", "This is not a secp256k1 secret key of 32 bytes.", {
@@ -99,26 +102,45 @@ export function wrapForAll(
   return [...kept, ...publicKeys.map((publicKey) => wrap(compartment, contentKey, publicKey))];
 }
 
-/**
- * `eciesjs.encrypt` step by step, because it does not give away the ephemeral scalar that the proof is about.
- */
+/** As `eciesjs.encrypt`, which does not give away the ephemeral scalar that the proof is about. */
 function wrap(
   { context, keyCommit }: Omit<Compartment, "recipients">,
   contentKey: Secret<Uint8Array>,
   publicKey: Uint8Array,
 ): Recipient {
-  const { ellipticCurve, isHkdfKeyCompressed } = WRAP_CONFIG;
-  const ephemeral = new PrivateKey(undefined, ellipticCurve);
-  const shared = ephemeral.encapsulate(new PublicKey(publicKey, ellipticCurve), isHkdfKeyCompressed);
+  const ephemeral = generateKeyPair();
+  const secret = ephemeral.secretKey.reveal();
+  const key = sharedKey({ secret, publicKey, ephemeral: ephemeral.publicKey });
   const statement = { context: fromHex(context), keyCommit: fromHex(keyCommit), recipient: publicKey };
   return {
     publicKey,
-    proof: proveKnowledge(statement, ephemeral.secret),
-    wrap: concatBytes(
-      ephemeral.publicKey.toBytes(true),
-      symEncrypt(WRAP_CONFIG, shared, contentKey.reveal()),
-    ),
+    proof: proveKnowledge(statement, secret),
+    wrap: concatBytes(ephemeral.publicKey, symEncrypt(WRAP_CONFIG, key, contentKey.reveal())),
   };
+}
+
+/** As `eciesjs.decrypt`. Throws whatever where the wrap cannot be opened. */
+function openWrap(secretKey: Secret<Uint8Array>, wrapped: Uint8Array): Secret<Uint8Array> {
+  const ephemeral = wrapped.subarray(0, POINT_BYTES);
+  const key = sharedKey({ secret: secretKey.reveal(), publicKey: ephemeral, ephemeral });
+  return new Secret(symDecrypt(WRAP_CONFIG, key, wrapped.subarray(POINT_BYTES)));
+}
+
+/**
+ * The key of a wrap, of one side's secret and the other's public key. It is derived from the uncompressed points of
+ * the ephemeral key and the shared secret; the classes of `eciesjs` multiply ten times on their way there.
+ */
+function sharedKey({
+  secret,
+  publicKey,
+  ephemeral,
+}: {
+  secret: Uint8Array;
+  publicKey: Uint8Array;
+  ephemeral: Uint8Array;
+}): Uint8Array {
+  const sender = secp256k1.Point.fromBytes(ephemeral).toBytes(false);
+  return getSharedKey(sender, secp256k1.getSharedSecret(secret, publicKey, false));
 }
 
 /** How a reader comes to a content key: as a recipient, or because it kept the key. */
@@ -175,7 +197,7 @@ function unwrapFor(
     });
   }
   const statement = { context: fromHex(context), keyCommit: fromHex(keyCommit), recipient: own };
-  if (!verifyKnowledge(statement, entry.wrap.subarray(0, 33), entry.proof)) {
+  if (!verifyKnowledge(statement, entry.wrap.subarray(0, POINT_BYTES), entry.proof)) {
     throw new NeuraError(
       "envelope.unproven",
       `The author of the ${kind} has not shown that it made the ephemeral key of its wrap.`,
@@ -183,7 +205,7 @@ function unwrapFor(
     );
   }
   try {
-    return new Secret(decrypt(secretKey.reveal(), entry.wrap, WRAP_CONFIG));
+    return openWrap(secretKey, entry.wrap);
   } catch {
     // Which step failed stays unsaid.
     return undefined;
