@@ -1,9 +1,11 @@
 import type { ContractRunner, Interface, Provider, Signer } from "ethers";
 
+import { IAnkrBridge__factory } from "../../types/factories/interfaces/IAnkrBridge__factory.ts";
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
 import { IModelRegistry__factory } from "../../types/factories/interfaces/IModelRegistry__factory.ts";
 import { INamedArbiter__factory } from "../../types/factories/interfaces/INamedArbiter__factory.ts";
+import { IQuorumGateway__factory } from "../../types/factories/interfaces/IQuorumGateway__factory.ts";
 import { ITaskMarket__factory } from "../../types/factories/interfaces/ITaskMarket__factory.ts";
 import { TaskMarket__factory } from "../../types/factories/market/TaskMarket__factory.ts";
 import { TaskMarketExtension__factory } from "../../types/factories/market/TaskMarketExtension__factory.ts";
@@ -145,6 +147,8 @@ const interfacesOf = (): readonly Interface[] =>
     RevenueShareFactory__factory.createInterface(),
     ModelOwnership__factory.createInterface(),
     ModelDeeds__factory.createInterface(),
+    IAnkrBridge__factory.createInterface(),
+    IQuorumGateway__factory.createInterface(),
   ]);
 
 /** What is worth saying beyond the name and the values of a contract's error. */
@@ -260,6 +264,43 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
     code: "deed.not-owner",
     next: "Use its owner's account, or have it approve this one.",
   },
+  AnkrBridge_InvalidRecipient: { code: "bridge.recipient", next: "Name another account." },
+  AnkrBridge_BelowMinimum: { code: "bridge.below-minimum", next: "Send more: the fee is taken out of it." },
+  AnkrBridge_SendLimit: {
+    code: "bridge.send-limit",
+    next: "Send less, or wait: what can be sent grows again.",
+  },
+  AnkrBridge_NotOutstanding: {
+    code: "bridge.not-outstanding",
+    next: "Only what came over the bridge goes back over it: send less.",
+  },
+  AnkrBridge_AlreadyReceived: { code: "bridge.already-received", next: "See `bridge status`." },
+  AnkrBridge_Paused: { code: "bridge.paused", next: "Wait until then; claims work all the same." },
+  AnkrBridge_NotWaiting: { code: "bridge.not-waiting", next: "See `bridge status`." },
+  AnkrBridge_Early: { code: "bridge.early", next: "Wait until then: see `bridge status`." },
+  AnkrBridge_IsVetoed: { code: "bridge.vetoed", next: "The bridge's owner can restore it." },
+  AnkrBridge_PayLimit: { code: "bridge.pay-limit", next: "Wait: see `bridge status` for how long." },
+  AnkrBridge_NothingClaimable: {
+    code: "bridge.nothing-claimable",
+    next: "See `bridge status` for where a transfer is.",
+  },
+  QuorumGateway_AlreadyDelivered: { code: "bridge.already-delivered", next: "See `bridge status`." },
+  QuorumGateway_TooFewSignatures: {
+    code: "bridge.too-few-attestations",
+    next: "Wait until more attesters have signed: see `bridge status`.",
+  },
+  QuorumGateway_InvalidSigner: {
+    code: "bridge.attestations-void",
+    next: "The attesters changed: run it again for their attestations.",
+  },
+  QuorumGateway_InvalidEpoch: {
+    code: "bridge.attestations-void",
+    next: "The attesters changed: run it again for their attestations.",
+  },
+  QuorumGateway_Distrusted: {
+    code: "bridge.distrusted",
+    next: "Wait until the bridge's owner has named other attesters.",
+  },
   RevenueShareFactory_OtherCode: {
     code: "share.other-code",
     next: "Use the version of this package that the factory was deployed with.",
@@ -268,9 +309,10 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
 
 /**
  * The error of a call to a contract, in words: what the contract refused and with which values. Anything else is
- * given back as it is.
+ * given back as it is, what is in words already too.
  */
 export function explainRefusal(error: unknown): unknown {
+  if (isNeuraError(error)) return error;
   const data = revertDataOf(error);
   if (data === undefined) return error;
   for (const contract of interfacesOf()) {

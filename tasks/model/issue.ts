@@ -10,6 +10,8 @@ import { fields } from "../output.ts";
 import { parseWhole } from "../task/request.ts";
 import { parseUnitCount, quantityText } from "./ownership.ts";
 
+const GWEI = 10n ** 9n;
+
 interface IssueArguments {
   readonly name: string;
   readonly symbol: string;
@@ -64,13 +66,15 @@ export default action("neura/model-issue/1", async (given: IssueArguments, conte
   const cost = await estimateIssue(chain, settings, { signal });
   const { currency } = chain.deployment;
   const coin = { symbol: currency.address === ZeroAddress ? currency.symbol : "coin", decimals: 18 };
-  const costText = `${cost.gas} gas, ${formatAmount(cost.feeWei, coin)} at the present price`;
+  const feeWei = cost.feeWei - (cost.feeWei % GWEI);
+  const costText = `${cost.gas} gas, ${formatAmount(feeWei, coin)} at the present price`;
+  const holders = `${settings.allocations.length} account${settings.allocations.length === 1 ? "" : "s"}`;
   if (given.dryRun) {
     return {
       data: { ...settings, cost, sent: false },
       text: fields([
         ["Would make", `${symbol} (${name})`],
-        ["Owners", settings.allocations.length],
+        ["Owners", holders],
         ["Takes", `${costText}; nothing was sent`],
       ]),
     };
@@ -84,7 +88,7 @@ export default action("neura/model-issue/1", async (given: IssueArguments, conte
       ["Ownership", `${ownership.symbol} (${ownership.name})`],
       ["Token", `${ownership.address}: add this to a wallet as a token`],
       ["Deeds at", `${ownership.mirror}: add this to a wallet as a collection of NFTs`],
-      ["Made", `${quantityText(supplyWei, ownership)}, for ${settings.allocations.length} accounts`],
+      ["Made", `${quantityText(supplyWei, ownership)}, for ${holders}`],
       ["Unit", `${formatAmount(unitWei, ownership)} for each deed`],
       ...(settings.model === undefined ? [] : [["Model", `${settings.model} names it now`] as const]),
       ["Took", `${transaction.gasUsed + (named?.gasUsed ?? 0n)} gas`],

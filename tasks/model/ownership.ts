@@ -68,11 +68,25 @@ export function quantityText(wei: bigint, ownership: OwnershipName): string {
   return `${amount} (${formatUnits(units, UNIT_DECIMALS).replace(/\.0$/, "")} units)`;
 }
 
-/** Numbers of deeds: all of a few, else the first and the last. */
+/** Runs of numbers that are written out, and numbers in a row that make one. */
+const MOST_RUNS = 12;
+const LEAST_IN_RUN = 3;
+
+/** Numbers of deeds in their order, those in a row as one run: `3, 7-12, 130-128`. */
 export function idsText(ids: readonly number[]): string {
-  const most = 12;
-  if (ids.length <= most) return ids.length === 0 ? "none" : ids.join(", ");
-  return `${ids.length}: ${ids.slice(0, most - 2).join(", ")}, …, ${ids.at(-1) ?? ""}`;
+  const runs: number[][] = [];
+  for (const id of ids) {
+    const run = runs.at(-1);
+    const [first = id, second] = run ?? [];
+    const step = second === undefined ? id - first : second - first;
+    if (run !== undefined && Math.abs(step) === 1 && id === (run.at(-1) ?? id) + step) run.push(id);
+    else runs.push([id]);
+  }
+  const texts = runs.flatMap((run) =>
+    run.length < LEAST_IN_RUN ? run.map(String) : [`${run[0] ?? ""}-${run.at(-1) ?? ""}`],
+  );
+  if (texts.length === 0) return "none";
+  return [...texts.slice(0, MOST_RUNS), ...(texts.length > MOST_RUNS ? ["…"] : [])].join(", ");
 }
 
 /** How many deeds, in words. */
@@ -80,22 +94,30 @@ export function deedsText(count: number): string {
   return `${count} deed${count === 1 ? "" : "s"}`;
 }
 
-/** Where an account stands, with what can be done about what it lacks. */
-export function standingRows(ownership: OwnershipName, standing: OwnershipStanding): Rows {
+/** Where an account stands, and, unless that follows, what can be done about what it lacks. */
+export function standingRows(
+  ownership: OwnershipName,
+  standing: OwnershipStanding,
+  { explained = false }: { explained?: boolean } = {},
+): Rows {
   const { account, balanceWei, wholeUnits, deeds, ids, pending, uncovered } = standing;
   const { address } = ownership;
   return [
     ["Account", account],
     ["Balance", quantityText(balanceWei, ownership)],
     ["Deeds", deeds === 0 ? `none, of ${wholeUnits} whole units` : `${deeds} of ${wholeUnits} whole units`],
-    ...(ids.length === 0 ? [] : [["Numbers", idsText(ids)] as const]),
-    ...(pending === 0 ? [] : [["Without a deed", `${pending}: \`model why ${address}\` says why`] as const]),
+    ...(ids.length === 0
+      ? []
+      : [["Numbers", `${idsText(ids)}${ids.length < deeds ? ` (${ids.length} of them)` : ""}`] as const]),
+    ...(pending === 0
+      ? []
+      : [["Without a deed", explained ? pending : `${pending}: \`model why ${address}\` says why`] as const]),
     ...(uncovered === 0
       ? []
       : [
           [
             "Uncovered",
-            `${uncovered}, which have no owner: \`model release ${address} --uncovered ${account}\``,
+            `${uncovered}, which have no owner${explained ? "" : `: \`model release ${address} --uncovered ${account}\``}`,
           ] as const,
         ]),
     ["New deeds", exemptionText(standing)],

@@ -19,7 +19,10 @@ export default action("neura/model-why/1", async (given: WhyArguments, context) 
   return {
     data: { ...report },
     text: [
-      fields([["Ownership", ownershipText(ownership)], ...standingRows(ownership, standing)]),
+      fields([
+        ["Ownership", ownershipText(ownership)],
+        ...standingRows(ownership, standing, { explained: true }),
+      ]),
       ...reasons.flatMap(({ message, next }) => ["", message, ...(next === undefined ? [] : [next])]),
     ].join("\n"),
   };

@@ -5,8 +5,14 @@ import { network } from "hardhat";
 import { formatEther, parseEther, Wallet } from "ethers";
 import sharp from "sharp";
 
-import { parseQuantity, parseReference, parseUnitCount, quantityText } from "../../tasks/model/ownership.ts";
-import { ModelDeeds__factory, ModelOwnership__factory } from "../../types/index.ts";
+import {
+  idsText,
+  parseQuantity,
+  parseReference,
+  parseUnitCount,
+  quantityText,
+} from "../../tasks/model/ownership.ts";
+import { DeedCertificate__factory, ModelDeeds__factory, ModelOwnership__factory } from "../../types/index.ts";
 import { Cleanup } from "../src/storage/support.ts";
 import { commands, FIRST, SECOND, SECOND_KEY, startChain } from "./command.ts";
 
@@ -104,7 +110,7 @@ describe("tasks: model", function () {
     expect(page)
       .to.contain("Balance  397.5 READ")
       .and.to.contain("Deeds  128 of 397 whole units")
-      .and.to.contain("Numbers  3, 4, 5")
+      .and.to.contain("Numbers  3-5 (3 of them)")
       .and.to.contain("More  --offset 3");
 
     // ---- A picture ----
@@ -161,6 +167,7 @@ describe("tasks: model", function () {
     expect(await text(["model", "delegate", "1", "own"], AS_SECOND)).to.contain("Votes it has  2 READ");
 
     // ---- What cannot be done ----
+    const stranger = await new DeedCertificate__factory(first).deploy();
     expect(
       await Promise.all([
         errorCode(["model", "transfer", "1", SECOND]),
@@ -170,12 +177,22 @@ describe("tasks: model", function () {
         errorCode(["model", "issue", "A", "B", "1", "--minter", SECOND, "--mint-until", "soon"]),
         errorCode(["model", "exempt", "1", "--give-up", "--undo"]),
         errorCode(["model", "name", "1", address]),
+        errorCode(["model", "transfer", "1", await stranger.getAddress(), "--deed", "1"]),
         errorCode(["model", "release", "1", "--uncovered", SECOND]),
       ]),
     ).to.deep.equal([
       ...["usage.transfer", "ownership.insufficient", "usage.render", "usage.allocate", "usage.moment"],
-      ...["usage.exempt", "model.owned", "ownership.nothing"],
+      ...["usage.exempt", "model.owned", "deed.refused", "ownership.nothing"],
     ]);
+  });
+
+  it("writes numbers in a row as one", () => {
+    expect(idsText([])).to.equal("none");
+    expect(idsText([7])).to.equal("7");
+    expect(idsText([1, 2, 5, 6, 7, 9, 8, 7, 3])).to.equal("1, 2, 5-7, 9-7, 3");
+    expect(idsText([...Array(40).keys()].map((each) => each * 2))).to.equal(
+      "0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, …",
+    );
   });
 
   it("reads amounts in units and in tokens", () => {
