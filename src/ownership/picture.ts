@@ -26,8 +26,13 @@ export interface Picture {
   readonly bytes: Uint8Array;
 }
 
-/** Draws an SVG as PNG. */
-export type DrawPng = (svg: Uint8Array) => Promise<Uint8Array>;
+/** The part of `sharp` that is used. The package is an optional peer of this one, and loaded when it is used. */
+export type LoadSharp = () => Promise<{
+  default: (
+    svg: Uint8Array,
+    options: { density: number; limitInputPixels: number },
+  ) => { png(): { toBuffer(): Promise<Uint8Array> } };
+}>;
 
 const EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
   "image/svg+xml": [".svg"],
@@ -88,7 +93,7 @@ export function parseDeedUri(
 export async function writePicture(
   path: string,
   picture: Picture,
-  { replace = false, drawPng = drawWithSharp }: { replace?: boolean; drawPng?: DrawPng } = {},
+  { replace = false, loadSharp = () => import("sharp") }: { replace?: boolean; loadSharp?: LoadSharp } = {},
 ): Promise<void> {
   const extension = extname(path).toLowerCase();
   const own = EXTENSIONS[picture.type] ?? [];
@@ -103,7 +108,7 @@ export async function writePicture(
       details: { type: picture.type },
     });
   }
-  const bytes = own.includes(extension) ? picture.bytes : await drawPng(picture.bytes);
+  const bytes = own.includes(extension) ? picture.bytes : await toPng(picture.bytes, loadSharp);
   try {
     await writeFile(path, bytes, { flag: replace ? "w" : "wx" });
   } catch (error) {
@@ -114,9 +119,9 @@ export async function writePicture(
   }
 }
 
-/** The package is an optional peer of this one, and loaded when it is used. Errors: `deed.no-sharp`, `deed.malformed`. */
-async function drawWithSharp(svg: Uint8Array): Promise<Uint8Array> {
-  const { default: sharp } = await import("sharp").catch((cause: unknown) => {
+/** Errors: `deed.no-sharp`, `deed.malformed`. */
+async function toPng(svg: Uint8Array, loadSharp: LoadSharp): Promise<Uint8Array> {
+  const { default: sharp } = await loadSharp().catch((cause: unknown) => {
     throw new NeuraError("deed.no-sharp", "Writing PNG takes the package sharp, which is not installed.", {
       next: "Name a file that ends in .svg, or install it: npm install sharp.",
       cause,

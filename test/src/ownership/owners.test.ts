@@ -139,7 +139,7 @@ describe("owners of a model, from the logs alone", () => {
           owners.map(({ account }) => account).filter((each) => accounts.includes(each)),
         );
       }),
-      { numRuns: 12 },
+      { numRuns: 7 },
     );
   });
 

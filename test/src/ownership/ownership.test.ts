@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { getAddress, ZeroAddress } from "ethers";
 
+import { isNeuraError } from "../../../src/errors.ts";
 import { findOwnership, type OwnershipReference } from "../../../src/ownership/context.ts";
 import {
   estimateIssue,
@@ -149,11 +150,25 @@ describe("a model's ownership", () => {
     const twice = await errorOf(issueOwnership(context, { ...good, model }));
     expect(twice.code).to.equal("model.owned");
     expect(twice.message).to.contain(`${ownership.address} (B)`);
+    // Two at once: both are made, and the entry names one.
+    const contested = await register();
+    const ended = await Promise.allSettled(
+      [0, 1].map(async () => await issueOwnership(context, { ...good, model: contested })),
+    );
+    const named = (await findOwnership(context, contested)).ownership.address;
+    expect(
+      ended.flatMap((each) => (each.status === "fulfilled" ? each.value.ownership.address : [])),
+    ).to.deep.equal([named]);
+    const late: unknown = ended.find((each) => each.status === "rejected")?.reason;
+    if (!isNeuraError(late, "ownership.not-named")) throw new Error(String(late));
+    const other = String(late.details["address"]);
+    expect(late.next).to.contain(`\`model name ${contested} ${other}\``);
+    expect((await findOwnership(context, other)).ownership.symbol).to.equal("B");
     // Something else in the registry.
-    const other = await register();
-    await stage.models.setOwnership(other, deployment.contracts.ModelRegistry);
-    const strange = await errorOf(findOwnership(context, other));
-    expect([strange.code, strange.message.includes("which model 2 names")]).to.deep.equal([
+    const last = await register();
+    await stage.models.setOwnership(last, deployment.contracts.ModelRegistry);
+    const strange = await errorOf(findOwnership(context, last));
+    expect([strange.code, strange.message.includes("which model 3 names")]).to.deep.equal([
       "ownership.unknown",
       true,
     ]);
