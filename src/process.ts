@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
-import { createRequire } from "node:module";
+import * as nodeModule from "node:module";
 import { extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -10,8 +10,8 @@ export interface CommandOptions {
   /** For the module, as its `process.argv.slice(2)`. */
   readonly arguments?: readonly string[];
   /**
-   * Whether the module imports the contracts' types, whose imports only tsx resolves from source; costs a tenth of a
-   * second. Everything else needs no more than that Node strips the types.
+   * Whether the module imports the contracts' types, whose imports have to be resolved as `contract-types.ts` does.
+   * Everything else needs no more than that Node strips the types.
    */
   readonly contractTypes?: boolean;
 }
@@ -58,7 +58,10 @@ export function spawnModule(module: URL, options: SpawnOptions = {}): ChildProce
 }
 
 function typescriptOptions(contractTypes: boolean): string[] {
-  if (contractTypes) return ["--import", pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href];
   // By default since 22.18; warned about until 24.12.
-  return ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"];
+  const strip = ["--experimental-strip-types", "--disable-warning=ExperimentalWarning"];
+  if (!contractTypes) return strip;
+  const hasHooks: boolean = "registerHooks" in nodeModule; // Since 22.15.
+  if (hasHooks) return [...strip, "--import", moduleUrl(import.meta.url, "./contract-types").href];
+  return ["--import", pathToFileURL(nodeModule.createRequire(import.meta.url).resolve("tsx")).href];
 }
