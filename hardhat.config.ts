@@ -57,6 +57,7 @@ export default defineConfig({
       "contracts/market/TaskMarket.sol": compiler({ runs: 20_000 }),
       // Transfers of its units run over many deeds.
       "contracts/model/ModelOwnership.sol": compiler({ runs: 1_000 }),
+      "contracts/mocks/BareOwnership.sol": compiler({ runs: 1_000 }),
       // Its factory knows it by the hash of its code, which no comment is to change.
       "contracts/model/RevenueShareToken.sol": compiler({ runs: 200, metadata: { bytecodeHash: "none" } }),
     },
