@@ -4,6 +4,7 @@ import type { Interface } from "ethers";
 
 import { Outcome, Status } from "../../../src/market/outcome.ts";
 import type { OutcomeName, StatusName } from "../../../src/market/outcome.ts";
+import { Prober__factory } from "../../../types/index.ts";
 import type { IOrders, Prober } from "../../../types/index.ts";
 import { WINDOWS } from "./deploy.ts";
 import { COLLATERAL_WEI, deployMarket, DURATION, FEE_BPS, Flag, PRICE_WEI } from "./fixture.ts";
@@ -789,6 +790,37 @@ interface Answer {
   returned: string;
 }
 
+interface Probe {
+  from: string;
+  target: string;
+  /** [wei] */
+  value: bigint | string;
+  data: string;
+}
+
+const PROBE = Prober__factory.createInterface().getFunction("probe").selector;
+
+/** The argument of `probe`; an encoder for everything takes a while for each. */
+function encodeProbes(probes: readonly Probe[]): string {
+  const word = (value: bigint | number | string) => BigInt(value).toString(16).padStart(64, "0");
+  const tuples = probes.map(({ from, target, value, data }) => {
+    const bytes = data.slice(2);
+    return [
+      ...[from, target, value].map(word),
+      word(32 * 4),
+      word(bytes.length / 2),
+      bytes.padEnd(Math.ceil(bytes.length / 64) * 64, "0"),
+    ].join("");
+  });
+  let offset = 32 * tuples.length;
+  const offsets = tuples.map((tuple) => {
+    const at = word(offset);
+    offset += tuple.length / 2;
+    return at;
+  });
+  return [word(32), word(tuples.length), ...offsets, ...tuples].join("");
+}
+
 /** What the prober answered; a decoder for everything takes as long as all the calls. */
 function answersOf(returned: string): Answer[] {
   const at = (word: number) => Number(wordAt(returned, word));
@@ -963,10 +995,10 @@ for (const { collateral, whole } of [
 
     const PROBES = 80;
     /** The data of calls of the prober that make all of these calls, in as few as the gas of one allows. */
-    function probesOf(probes: readonly Prober.ProbeStruct[]): string[] {
+    function probesOf(probes: readonly Probe[]): string[] {
       const calls: string[] = [];
       for (let at = 0; at < probes.length; at += PROBES)
-        calls.push(prober.interface.encodeFunctionData("probe", [probes.slice(at, at + PROBES)]));
+        calls.push(PROBE + encodeProbes(probes.slice(at, at + PROBES)));
       return calls;
     }
 
@@ -983,7 +1015,7 @@ for (const { collateral, whole } of [
     /** A look at everybody's money, the providers' stakes and records, and the task. */
     function lookerAt(id: string) {
       const { market, registry, parties } = fixture;
-      const asked: Prober.ProbeStruct[] = [];
+      const asked: Probe[] = [];
       const takers: ((returned: string, seen: Seen) => void)[] = [];
       const ask = (target: string, data: string, take: (returned: string, seen: Seen) => void) => {
         asked.push({ from: ZeroAddress, target, value: 0n, data });
