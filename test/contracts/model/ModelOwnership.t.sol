@@ -174,6 +174,17 @@ contract ModelOwnershipTest is OwnershipTest {
         this.deployOutside(settings);
     }
 
+    /// @dev An EIP-712 domain is kept in a word.
+    function test_RevertWhen_nameIsTooLong() external {
+        IModelOwnership.Settings memory settings = theSettings();
+        settings.name = "A name that has thirty-two bytes";
+        vm.expectRevert(abi.encodeWithSignature("StringTooLong(string)", settings.name));
+        this.deployOutside(settings);
+        settings.name = "A name that has thirty-one byte";
+        open(settings);
+        assertEq(bytes(ownership.name()), bytes(settings.name), "name");
+    }
+
     function deployOutside(IModelOwnership.Settings memory settings) external returns (IModelOwnership) {
         return deploy(settings);
     }

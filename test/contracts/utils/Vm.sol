@@ -66,6 +66,11 @@ interface Vm {
     /// @notice What was logged since {recordLogs}, or since this was called last.
     function getRecordedLogs() external returns (Log[] memory logs);
 
+    // ---- Text ----
+
+    /// @notice The string at `key` of a JSON text, such as ".list[0].name"; reverts where there is none.
+    function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
+
     // ---- Storage ----
 
     /// @notice Records the storage that calls touch from now on.
