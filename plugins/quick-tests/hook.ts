@@ -8,22 +8,22 @@ const hooks: Partial<ConfigHooks> = {
     const { root, tests } = config.paths;
     const names = await readdir(tests.solidity, { recursive: true });
     const sources = names
-      .filter((name) => name.endsWith(".t.sol"))
+      .filter((name) => name.endsWith(".sol"))
       .map((name) => relative(root, join(tests.solidity, name)).split(sep).join("/"));
     for (const profile of Object.values(config.solidity.profiles)) {
       const [compiler] = profile.compilers;
       if (compiler === undefined) continue;
       // One object for all: sources of the same configuration object are compiled in one go.
-      const quick = withoutIr(compiler);
+      const quick = quickened(compiler);
       for (const source of sources) profile.overrides[source] = quick;
     }
     return config;
   },
 };
 
-const withoutIr = <Compiler extends { settings: object }>(compiler: Compiler): Compiler => ({
+const quickened = <Compiler extends { settings: object }>(compiler: Compiler): Compiler => ({
   ...compiler,
-  settings: { ...compiler.settings, viaIR: false },
+  settings: { ...compiler.settings, viaIR: false, optimizer: { enabled: false } },
 });
 
 export default () => Promise.resolve(hooks);
