@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, cp, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { expect } from "chai";
@@ -16,15 +16,25 @@ const PASSWORD = new Secret("correct horse battery");
 
 describe("backups of keys", function () {
   this.timeout(60_000);
+  const shared = new Cleanup();
   const cleanup = new Cleanup();
+  /** Made once, since a password costs half a second; each test has a copy. */
+  const made = { home: "", path: "" };
   let home: string;
   let path: string;
 
+  before(async () => {
+    made.home = shared.directory();
+    made.path = join(shared.directory(), "keys.backup");
+    for (const account of [ALICE, BOB]) await saveKey(made.home, account, generateKeyPair());
+    await backUpKeys(made.home, made.path, PASSWORD);
+  });
+  after(() => shared.run());
   beforeEach(async () => {
     home = cleanup.directory();
     path = join(cleanup.directory(), "keys.backup");
-    for (const account of [ALICE, BOB]) await saveKey(home, account, generateKeyPair());
-    await backUpKeys(home, path, PASSWORD);
+    await cp(made.home, home, { recursive: true });
+    await copyFile(made.path, path);
   });
   afterEach(() => cleanup.run());
 
@@ -60,7 +70,7 @@ describe("backups of keys", function () {
   });
 
   it("N16_ is readable by nobody else, and so is what is restored; it replaces no file", async () => {
-    expect((await stat(path)).mode & 0o777).to.equal(0o600);
+    expect((await stat(made.path)).mode & 0o777).to.equal(0o600);
     const before = await readFile(path, "utf8");
     expect(await errorOf(backUpKeys(home, path, PASSWORD))).to.include({ code: "backup.exists" });
     expect(await readFile(path, "utf8")).to.equal(before);
