@@ -5,6 +5,7 @@ import { NeuraError } from "../errors.ts";
 const ABI = [
   "function symbol() view returns (string)",
   "function decimals() view returns (uint8)",
+  "function totalSupply() view returns (uint256)",
   "function balanceOf(address account) view returns (uint256)",
   "function allowance(address owner, address spender) view returns (uint256)",
   "function approve(address spender, uint256 amount) returns (bool)",
@@ -36,6 +37,11 @@ export class Erc20 {
 
   async decimals(): Promise<number> {
     return Number(await this.#read("decimals"));
+  }
+
+  /** At a block, or now. */
+  async totalSupply(blockTag: number | "latest" = "latest"): Promise<bigint> {
+    return BigInt(String(await this.#contract.getFunction("totalSupply").staticCall({ blockTag })));
   }
 
   async balanceOf(account: string): Promise<bigint> {

@@ -1,0 +1,90 @@
+import type { Signer, TransactionReceipt } from "ethers";
+
+import { type Abortable, unlessAborted } from "../abort.ts";
+import { NeuraError } from "../errors.ts";
+import { asking } from "../market/context.ts";
+import { type Receipt, receiptFrom, sendCall } from "../market/transaction.ts";
+import { type Attestation, collectAttestations } from "./attestations.ts";
+import { type Bridge, type End, routeFrom } from "./context.ts";
+import type { FoundTransfer } from "./find.ts";
+import type { Message } from "./message.ts";
+
+/** What an end paid, credited or kept waiting in a transaction. */
+export interface Outcome {
+  readonly paidWei: bigint;
+  readonly creditedWei: bigint;
+  readonly waitsWei: bigint;
+  readonly transaction: Receipt;
+}
+
+type Sending = Abortable & { readonly signer: Signer };
+
+/** Has all that the signer can claim at an end paid to an account. Errors: `bridge.nothing-claimable`, `chain.failed`. */
+export async function claim(
+  end: End,
+  { to, signer, signal }: Sending & { to: string },
+): Promise<{ amountWei: bigint; transaction: Receipt }> {
+  const contract = end.contract.connect(signer);
+  const amountWei = await unlessAborted(asking(contract.claim.staticCall(to)), signal);
+  const receipt = await sendCall({ signer }, contract.claim.populateTransaction(to), { signal });
+  return { amountWei, transaction: receiptFrom(receipt) };
+}
+
+/** Has what waited paid, as far as the limit lets it pass. Anybody. Errors: refusals in words, `chain.failed`. */
+export async function release(
+  { id, destination }: Pick<FoundTransfer, "id" | "destination">,
+  { signer, signal }: Sending,
+): Promise<Outcome> {
+  const call = destination.contract.release.populateTransaction(id);
+  return outcomeOf(destination, await sendCall({ signer }, call, { signal }));
+}
+
+/**
+ * Delivers a transfer with what attesters say of it. Anybody.
+ * Errors: `bridge.too-few-attestations`, `bridge.distrusted`, refusals in words, `chain.failed`.
+ */
+export async function deliver(
+  bridge: Bridge,
+  { source, destination, sent }: FoundTransfer,
+  { attesters, signer, signal }: Sending & { attesters: readonly string[] },
+): Promise<Outcome> {
+  const route = routeFrom(bridge, source);
+  const { attestations, quorum, troubles } = await collectAttestations(destination, route, sent.id, {
+    urls: attesters,
+    signal,
+  });
+  if (attestations.length < quorum.threshold) {
+    throw new NeuraError(
+      "bridge.too-few-attestations",
+      `${attestations.length} of ${quorum.threshold} attestations are there${troubles.length === 0 ? "" : `; ${troubles.join("; ")}`}.`,
+      { next: "Wait until more attesters have signed, or name more of them with --attesters." },
+    );
+  }
+  const call = deliveryOf(destination, sent.message, attestations.slice(0, quorum.threshold));
+  return outcomeOf(destination, await sendCall({ signer }, call, { signal }));
+}
+
+/** The call that delivers a message with these attestations of one epoch. */
+export async function deliveryOf(
+  { gatewayContract }: Pick<End, "gatewayContract">,
+  message: Message,
+  attestations: readonly Attestation[],
+) {
+  const signatures = attestations.map(({ signature }) => signature);
+  const epoch = attestations[0]?.epoch ?? 0n;
+  return await gatewayContract.deliver.populateTransaction(message, epoch, signatures);
+}
+
+function outcomeOf({ contract, bridge }: End, receipt: TransactionReceipt): Outcome {
+  const sums = { Paid: 0n, Credited: 0n, WaitBegan: 0n };
+  for (const log of receipt.logs) {
+    if (log.address !== bridge) continue;
+    const event = contract.interface.parseLog(log);
+    if (event?.name === "Paid" || event?.name === "Credited" || event?.name === "WaitBegan")
+      sums[event.name] += BigInt(String(event.args["amount"]));
+  }
+  return {
+    ...{ paidWei: sums.Paid, creditedWei: sums.Credited, waitsWei: sums.WaitBegan },
+    transaction: receiptFrom(receipt),
+  };
+}
