@@ -8,6 +8,7 @@ import testRuns from "./plugins/test-runs/index.ts";
 import { accountTasks } from "./tasks/account.ts";
 import { alarmTasks } from "./tasks/alarm.ts";
 import { arbiterTasks } from "./tasks/arbiter.ts";
+import { bridgeTasks } from "./tasks/bridge.ts";
 import { deployTasks } from "./tasks/deploy.ts";
 import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
@@ -36,6 +37,7 @@ export default defineConfig({
     ...accountTasks,
     ...alarmTasks,
     ...arbiterTasks,
+    ...bridgeTasks,
     ...deployTasks,
     ...leaseTasks,
     ...limitTasks,

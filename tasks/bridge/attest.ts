@@ -1,0 +1,63 @@
+import type { JsonRpcProvider } from "ethers";
+
+import type { End } from "../../src/bridge/context.ts";
+import { serveAttester } from "../../src/bridge/serve.ts";
+import { NeuraError } from "../../src/errors.ts";
+import { writeEvents } from "../../src/provider/log.ts";
+import { action } from "../context.ts";
+import { type BridgeArguments, connectTo, openPair, processOf } from "./bridge.ts";
+
+interface AttestArguments extends BridgeArguments {
+  readonly witness: string | undefined;
+  readonly peerWitness: string | undefined;
+  readonly listen: string;
+  readonly directory: string | undefined;
+  readonly poll: number;
+  readonly stall: string;
+  readonly logLevel: string;
+  readonly json: boolean;
+}
+
+export default action("neura/bridge-attest/1", async (args: AttestArguments, context, hre) => {
+  const { out } = context;
+  const { bridge, here, there, signerOn } = await openPair(args, context, hre);
+  const { level, ...settings } = processOf(args, context, "bridge-attester");
+  const witnesses = {
+    [here.side]: await witnessOf(here, args.witness, "witness"),
+    [there.side]: await witnessOf(there, args.peerWitness, "peer-witness"),
+  };
+  const { home, far } = witnesses;
+  if (home === undefined || far === undefined) throw new Error("each side has a witness");
+  const signer = await signerOn(here);
+  await serveAttester({
+    ...settings,
+    ...{ bridge, witnesses: { home, far }, signer },
+    onEvent: writeEvents((line) => out.log(line), { json: args.json, level }),
+  });
+  const account = await signer.getAddress();
+  return { data: { account }, text: `Attester ${account} has stopped.` };
+});
+
+/** A second node, which has to be of the same chain. Errors: `bridge.no-witness`, `network.wrong-chain`. */
+async function witnessOf(
+  { chainId }: End,
+  url: string | undefined,
+  option: string,
+): Promise<JsonRpcProvider> {
+  if (url === undefined || !URL.canParse(url)) {
+    throw new NeuraError(
+      "bridge.no-witness",
+      `An attester needs two nodes of chain ${chainId} that say the same.`,
+      {
+        next: `Name a second, unlike one with --${option} https://….`,
+      },
+    );
+  }
+  const provider = await connectTo(url);
+  const found = (await provider.getNetwork()).chainId;
+  if (found === BigInt(chainId)) return provider;
+  throw new NeuraError(
+    "network.wrong-chain",
+    `--${option} is a node of chain ${found}, not of chain ${chainId}.`,
+  );
+}
