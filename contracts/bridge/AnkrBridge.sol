@@ -110,7 +110,9 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
     ) public override nonReentrant returns (bytes32 sendId) {
         if (currency() == address(0)) revert AnkrBridge_UseSend();
         (uint256 chain, address account) = InteroperableAddress.parseEvmV1(to);
-        if (chain != _peerChain) revert AnkrBridge_InvalidRecipient(account);
+        // Bytes behind the account are no part of it: who pads an account would pay another one.
+        if (chain != _peerChain || to.length != 26 + uint8(to[4]))
+            revert AnkrBridge_InvalidRecipient(account);
         (, sendId) = _send(account, amount, Target.Account);
     }
 
@@ -322,8 +324,12 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
     function collectFees() external override nonReentrant returns (uint256 amount) {
         amount = _fees;
         address receiver = _settings.feeReceiver;
+        // Check: there may be none once there is no fee, and fees of before.
+        if (amount != 0 && receiver == address(0)) revert AnkrBridge_InvalidRecipient(receiver);
+        // Effects
         _fees = 0;
         emit FeesCollected(receiver, amount);
+        // Interaction
         if (amount != 0) _onReceive(receiver, amount);
     }
 

@@ -10,12 +10,12 @@ import {MarketDeposit} from "./MarketDeposit.sol";
 /// @title The far end where ANKR is a token that this makes and burns
 /// @notice What is outstanding is the token's supply, the fees and what is still owed. See {IAnkrBridge}.
 contract MintingAnkrBridge is AnkrBridge {
-    /// @notice The token, made by this.
     BridgedAnkr public immutable token;
 
-    /// @dev The market's currency would have to be the token, whose address is computed beforehand.
-    constructor(Creation memory creation) AnkrBridge(creation) {
-        token = new BridgedAnkr(address(this));
+    /// @dev The token is there first, of a bridge whose address is computed beforehand: a market in it needs it too.
+    constructor(Creation memory creation, BridgedAnkr token_) AnkrBridge(creation) {
+        if (token_.bridge() != address(this)) revert AnkrBridge_InvalidSetting("token");
+        token = token_;
         if (market != address(0) && Currency.unwrap(IEscrow(market).currency()) != address(token)) {
             revert AnkrBridge_InvalidSetting("market");
         }
