@@ -103,7 +103,10 @@ export const bridgeTasks = [
     .addFlag(JSON_FLAG)
     .setAction(() => import("./bridge/release.ts"))
     .build(),
-  task(["bridge", "claim"], "Take out what could not be paid on this network and was credited")
+  task(
+    ["bridge", "claim"],
+    "Take out what could not be paid and was credited, on whichever of the two chains",
+  )
     .addOption(optional("to", "Where it goes (default: the own account)"))
     .addOption(PEER)
     .addFlag(JSON_FLAG)

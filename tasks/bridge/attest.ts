@@ -1,4 +1,4 @@
-import type { JsonRpcProvider } from "ethers";
+import { JsonRpcProvider } from "ethers";
 
 import type { End } from "../../src/bridge/context.ts";
 import { serveAttester } from "../../src/bridge/serve.ts";
@@ -40,11 +40,12 @@ export default action("neura/bridge-attest/1", async (args: AttestArguments, con
 
 /** A second node, which has to be of the same chain. Errors: `bridge.no-witness`, `network.wrong-chain`. */
 async function witnessOf(
-  { chainId }: End,
+  { chainId, provider: first }: End,
   url: string | undefined,
   option: string,
 ): Promise<JsonRpcProvider> {
-  if (url === undefined || !URL.canParse(url)) {
+  const isFirst = first instanceof JsonRpcProvider && first._getConnection().url === url;
+  if (url === undefined || !URL.canParse(url) || isFirst) {
     throw new NeuraError(
       "bridge.no-witness",
       `An attester needs two nodes of chain ${chainId} that say the same.`,

@@ -11,14 +11,17 @@ interface ClaimArguments extends BridgeArguments {
 
 export default action("neura/bridge-claim/1", async (args: ClaimArguments, context, hre) => {
   const { out, signal } = context;
-  const { here, signerOn } = await openPair(args, context, hre);
-  const signer = await signerOn(here);
+  const { here, there, signerOn } = await openPair(args, context, hre);
+  const account = await (await signerOn(there)).getAddress();
+  const claimableWei = await there.contract.claimableOf(account);
+  const end = claimableWei > 0n ? there : here;
+  const signer = await signerOn(end);
   const to = args.to === undefined ? await signer.getAddress() : parseAddress(args.to, "to");
-  const { amountWei, transaction } = await out.step("Claiming", () => claim(here, { to, signer, signal }));
+  const { amountWei, transaction } = await out.step("Claiming", () => claim(end, { to, signer, signal }));
   return {
-    data: { amountWei, to, transaction },
+    data: { chainId: end.chainId, amountWei, to, transaction },
     text: fields([
-      ["Claimed", `${formatAmount(amountWei, here.currency)} to ${to} on chain ${here.chainId}`],
+      ["Claimed", `${formatAmount(amountWei, end.currency)} to ${to} on chain ${end.chainId}`],
       ["Transaction", transaction.hash],
     ]),
   };

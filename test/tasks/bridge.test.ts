@@ -77,10 +77,10 @@ describe("tasks: bridge", function () {
     const refused = await errorCode(["bridge", "send", "10"]);
     expect(refused, "nothing to pay with").to.equal("bridge.liquidity");
     await (
-      await walletAt(0, other).sendTransaction({ to: deployment.far.bridge, value: parseEther("500") })
+      await walletAt(0, other).sendTransaction({ to: deployment.far.bridge, value: parseEther("60") })
     ).wait();
-    const dry = await run(["bridge", "send", "150", "--to", SECOND, "--dry-run"]);
-    expect(dry.stdout).to.match(/Arrives +149.99 MOCK[^]*Waits there +about 1 d/);
+    const dry = await run(["bridge", "send", "55", "--to", SECOND, "--dry-run"]);
+    expect(dry.stdout).to.match(/Arrives +54.99 MOCK[^]*Waits there +not at all/);
     const sent = await json(["bridge", "send", "50", "--to", SECOND]);
     const transfer = String(sent["transfer"]);
     expect(sent).to.include({ arrivesWei: `${50n * ANKR - ANKR / 100n}` });
@@ -117,22 +117,33 @@ describe("tasks: bridge", function () {
     expect(await errorCode(["bridge", "release", transfer])).to.equal("bridge.not-waiting");
     expect(await errorCode(["bridge", "claim"])).to.equal("bridge.nothing-claimable");
 
+    // ---- More than the vault has: credited, and claimed once it has it, by a command on either chain ----
+    const last = String((await json(["bridge", "send", "30", "--accept-credit"]))["transfer"]);
+    for (const attester of all) await attester.round();
+    await json(["bridge", "deliver", last, ...named]);
+    expect(await json(["bridge", "status", last])).to.include({ phase: "credited", next: "bridge claim" });
+    await (
+      await walletAt(5, other).sendTransaction({ to: deployment.far.bridge, value: parseEther("500") })
+    ).wait();
+    expect(await json(["bridge", "claim"])).to.include({ chainId: CHAINS.far });
+    expect(await json(["bridge", "status", last])).to.include({ phase: "claimed" });
+
     // ---- Back, from the other chain ----
     const there = { NEURA_RPC_URL: urls.far, NEURA_PEER_RPC_URL: urls.home };
     const back = await json(["bridge", "send", "10"], there);
     for (const attester of all) await attester.round();
     await json(["bridge", "deliver", String(back["transfer"]), ...named], there);
     const supply = await json(["bridge", "monitor"]);
-    expect(supply).to.deep.include({
-      lockedWei: `${40n * ANKR}`,
-      circulatingWei: `${40n * ANKR}`,
-      breaches: [],
-    });
+    const lockedWei = `${70n * ANKR - ANKR / 100n}`;
+    expect(supply).to.deep.include({ lockedWei, circulatingWei: lockedWei, breaches: [] });
     expect((await run(["bridge", "monitor"])).stdout).to.match(/Rules +all hold/);
   });
 
   it("say what an attester and a relayer lack", async () => {
     expect(await errorCode(["bridge", "attest"])).to.equal("bridge.no-witness");
+    expect(await errorCode(["bridge", "attest", "--witness", urls.home]), "the same node twice").to.equal(
+      "bridge.no-witness",
+    );
     expect(await errorCode(["bridge", "attest", "--witness", urls.far])).to.equal("network.wrong-chain");
     expect(await errorCode(["bridge", "relay"])).to.equal("bridge.no-attesters");
     const relay = ["bridge", "relay", "--attesters", "http://127.0.0.1:1"];
