@@ -29,6 +29,7 @@ contract BridgeAttacksTest is BridgeTest {
     // ---- Replay ----
 
     /// @dev Every message there ever was, at every other place: it is good once, where it is for.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A36_everyMessageIsGoodOnce(uint96 amount, bool back) external {
         uint256 wei_ = bound(amount, 1 ether, 999 ether);
         lock(LOCKED);
@@ -119,6 +120,7 @@ contract BridgeAttacksTest is BridgeTest {
 
     /// @dev The worst there is: all attesters sign whatever a thief writes. It gets what the limit lets pass, and the guardian
     /// has the time of it to stop the rest.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A38_aLyingQuorumDrainsSlowly(uint96 each, uint32 gap) external {
         lock(LOCKED);
         uint256 begun = vm.getBlockTimestamp();
@@ -151,6 +153,7 @@ contract BridgeAttacksTest is BridgeTest {
     }
 
     /// @dev What comes in lets so much more go out; never more than is locked.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A38_drainsNoMoreThanIsLocked(uint96 locked) external {
         uint256 most = bound(locked, 1 ether, 3_000 ether);
         lock(most);
@@ -165,6 +168,7 @@ contract BridgeAttacksTest is BridgeTest {
     }
 
     /// @dev Who fills the limit to keep others out pays two fees for it, and gives back what was used.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A38_limitGriefingGivesBack(uint96 amount) external {
         uint256 wei_ = bound(amount, 10 ether, 999 ether);
         IAnkrBridge.Settings memory settings = someSettings();
@@ -188,6 +192,7 @@ contract BridgeAttacksTest is BridgeTest {
     }
 
     /// @dev The far chain makes all the coins it likes: what leaves by the bridge came by it.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A38_forgedSupplyStaysThere(uint96 forged, uint96 came) external {
         uint256 there = bound(came, 10 ether, 999 ether);
         send(home, ALICE, BOB, there + 0.25 ether, ACCOUNT);
@@ -216,6 +221,7 @@ contract BridgeAttacksTest is BridgeTest {
     // ---- Privileged calls ----
 
     /// @dev Through the gateway nobody speaks as the gateway, the owner or the other end.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A38_noMessageGivesRights(address sender, uint96 amount) external {
         vm.assume(sender != address(far.bridge));
         lock(LOCKED);
@@ -241,6 +247,7 @@ contract BridgeAttacksTest is BridgeTest {
     }
 
     /// @dev Every function there is, by every role and by nobody: whoever calls, money goes to whom it is for.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A40_rolesMoveNoFunds(uint8 role, uint8 which, bool isFar) external {
         Side storage side = isFar ? far : home;
         lock(LOCKED);
@@ -307,6 +314,7 @@ contract BridgeAttacksTest is BridgeTest {
     // ---- Guardians ----
 
     /// @dev A guardian that vetoes everything delays it; the owner names another one, and it is paid to whom it was for.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A39_aMaliciousGuardianOnlyDelays(uint96 amount) external {
         lock(LOCKED);
         uint256 wei_ = bound(amount, 1_000 ether + 1, 5_000 ether);
@@ -347,6 +355,7 @@ contract BridgeAttacksTest is BridgeTest {
     }
 
     /// @dev Of two weeks at least one is without a pause, whoever pauses and ends pauses as often as they can.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A39_halfOfTheTimeIsOpen(uint256 seed) external {
         uint256 paused = 0;
         uint256 begun = vm.getBlockTimestamp();

@@ -60,7 +60,7 @@ abstract contract BridgeInvariants is Test {
     }
 
     /// @dev What is released was locked, at either end; the ends agree to the wei; what is owed is there.
-    /// hardhat-config: default.invariant.runs = 16
+    /// hardhat-config: default.invariant.runs = 8
     /// hardhat-config: invariant.failOnRevert = true
     function invariant_I01_I15_everyEndCounts() external view {
         BridgeHandler.Model memory home = handler.modelOf(false);
@@ -83,7 +83,7 @@ abstract contract BridgeInvariants is Test {
         uint256 locked
     ) internal view virtual;
 
-    /// hardhat-config: default.invariant.runs = 16
+    /// hardhat-config: default.invariant.runs = 8
     /// hardhat-config: invariant.failOnRevert = true
     function invariant_I15_outflowIsLimited() external view {
         handler.checkWindows(false);

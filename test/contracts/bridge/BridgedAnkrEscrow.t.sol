@@ -85,6 +85,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         _refuseMade(creation, ALICE, abi.encodeWithSelector(Currency_NoCode.selector, ALICE));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_RevertWhen_SettingsAreBeyondBounds(uint8 which, uint96 above) external {
         IAnkrBridge.Settings memory settings = someSettings();
         uint256 kind = which % 8;
@@ -118,6 +119,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Settings and roles ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_setsSettings(IAnkrBridge.Settings memory settings) external {
         settings.minimum = uint96(bound(settings.minimum, 0, 10_000 ether));
         settings.fee = uint96(bound(settings.fee, 0, 100 ether));
@@ -139,6 +141,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(toPay, settings.payCapacity, "to pay later");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_RevertWhen_CallerIsNotOwner(address caller) external {
         vm.assume(caller != OWNER && caller != address(vm));
         bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller);
@@ -150,6 +153,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), caller, abi.encodeCall(Ownable.renounceOwnership, ()), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_CallerIsNotGuardian(address caller) external {
         vm.assume(caller != GUARDIAN && caller != address(vm));
         bytes memory reason = _error(IAnkrBridge.AnkrBridge_NotGuardian.selector, caller);
@@ -159,6 +163,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), caller, abi.encodeCall(_escrow.unpause, ()), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_setsGuardian(address guardian) external {
         vm.expectEmit(address(_escrow));
         emit IAnkrBridge.GuardianSet(guardian);
@@ -169,6 +174,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), GUARDIAN, abi.encodeCall(_escrow.pause, ()), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_ownershipTakesTwoSteps(address next, address other) external {
         vm.assume(next != OWNER && other != next && next != address(0));
         vm.assume(next != address(vm) && other != address(vm));
@@ -183,6 +189,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Sending ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_sends(address from, address to, uint96 amount, uint8 kind, uint8 before) external {
         vm.assume(from != address(0) && from != address(_escrow) && from != address(vm));
         vm.assume(to != address(0) && to != address(far.bridge));
@@ -218,6 +225,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev What is sent makes room for what is paid.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_sendingCreditsPaying(uint96 paid, uint96 amount) external {
         lock(LOCKED);
         uint256 out = bound(paid, 1, 1_000 ether);
@@ -230,6 +238,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(toPay, _least(5_000 ether, 5_000 ether - out + left), "to pay after");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientIsNobody(uint96 amount) external {
         enrich(home, ALICE, amount);
         address[2] memory nobody = [address(0), address(far.bridge)];
@@ -241,6 +250,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev Neither below the minimum, nor so little that nothing is left, nor more than there can be.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_AmountIsNone(
         uint96 minimum,
         uint96 fee,
@@ -267,6 +277,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         this.testFuzz_RevertWhen_AmountIsNone(5, 5, 5, false);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_SendingIsAboveTheLimit(uint96 first, uint96 more, uint32 later) external {
         uint256 sent = bound(first, 0.5 ether, 10_000 ether);
         send(home, ALICE, BOB, sent + 0.25 ether, ACCOUNT);
@@ -289,6 +300,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev No more than what a word of the books holds is ever outstanding.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_TooMuchIsOutstanding(uint96 amount) external {
         loosen(home);
         send(home, ALICE, BOB, MAX_AMOUNT, ACCOUNT);
@@ -303,6 +315,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(_escrow.books().outstanding, MAX_AMOUNT, "outstanding at most");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_CoinsAreSentAlong(uint96 value) external {
         uint256 amount = bound(value, 1, MAX_AMOUNT);
         vm.deal(ALICE, amount);
@@ -314,6 +327,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- OpenZeppelin's way in ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_crosschainTransfer(address to, uint96 amount) external {
         vm.assume(to != address(0) && to != address(far.bridge));
         uint256 wei_ = bound(amount, 0.5 ether, 10_000 ether);
@@ -330,6 +344,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev An account is 20 bytes. OpenZeppelin's own takes the first 20 of whatever there is.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_AccountHasAnotherLength(uint8 length, bytes32 seed) external {
         if (length == 20) length = 0;
         bytes memory account = new bytes(length);
@@ -350,6 +365,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev Who pads an account to a word would pay its first 20 bytes.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_BytesAreBehindTheAccount(bytes calldata behind, address to) external {
         vm.assume(behind.length != 0);
         bytes memory exact = InteroperableAddress.formatEvmV1(FAR_CHAIN, to);
@@ -360,6 +376,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         _refuseTransfer(padded, _error(IAnkrBridge.AnkrBridge_InvalidRecipient.selector, other));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_AccountIsOnAnotherChain(uint64 chain, address to) external {
         vm.assume(chain != FAR_CHAIN);
         bytes memory reason = _error(IAnkrBridge.AnkrBridge_InvalidRecipient.selector, to);
@@ -370,6 +387,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Receiving ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_receives(address to, uint96 amount, uint256 number) external {
         _assumePayable(to);
         lock(LOCKED);
@@ -400,6 +418,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(_escrow.waitingOf(transfer).amount, 0, "waits");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_CallerIsNotTheGateway(address caller, uint96 amount) external {
         vm.assume(caller != address(home.gateway) && caller != address(vm));
         lock(LOCKED);
@@ -411,6 +430,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev Through the gateway, by who may send there: anybody but the other end, and the other end from another chain.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_SenderIsNotTheOtherEnd(address sender) external {
         vm.assume(sender != address(far.bridge));
         lock(LOCKED);
@@ -430,6 +450,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), address(home.gateway), data, reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_RevertWhen_ReceivedAlready(uint96 amount, uint256 number, uint96 other) external {
         lock(LOCKED);
         arrive(home, number, BOB, bound(amount, 0, 2_000 ether), ACCOUNT);
@@ -448,6 +469,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), address(home.gateway), data, reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_MoreIsAnnouncedThanIsLocked(uint96 locked, uint256 amount) external {
         uint256 most = bound(locked, 1 ether, LOCKED);
         lock(most);
@@ -462,6 +484,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Above the threshold ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_waitsAboveTheThreshold(uint96 amount, address to, uint8 kind) external {
         _assumePayable(to);
         lock(LOCKED);
@@ -517,6 +540,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(_token.balanceOf(BOB), 1_000 ether, "waits");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_vetoes(uint96 amount, uint32 later, uint32 wait) external {
         lock(LOCKED);
         uint256 wei_ = bound(amount, 1_000 ether + 1, 5_000 ether);
@@ -549,6 +573,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(_token.balanceOf(BOB), wei_, "paid");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_NothingWaits(bytes32 transfer) external {
         bytes memory reason = _waits(IAnkrBridge.AnkrBridge_NotWaiting.selector, transfer);
         _refuseRelease(transfer, reason);
@@ -563,6 +588,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Above the limit ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_waitsAboveTheLimit(uint96 amount, uint32 later) external {
         lock(LOCKED);
         for (uint256 i = 1; i < 6; ++i) arrive(home, i, STRANGER, 999 ether, ACCOUNT);
@@ -598,6 +624,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     /// @dev More than ever passes at once is paid in parts.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_drainSpeed(uint96 amount, uint32 gap) external {
         lock(LOCKED);
         uint256 wei_ = bound(amount, 1_000 ether + 1, LOCKED);
@@ -633,6 +660,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Who cannot be paid ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_credits(uint96 amount, uint96 more, address to) external {
         vm.assume(to != address(0) && to != BOB && to != address(_escrow));
         lock(LOCKED);
@@ -664,6 +692,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         refuse(address(_escrow), BOB, abi.encodeCall(_escrow.claim, (to)), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_NothingIsClaimable(address caller) external {
         vm.assume(caller != BOB && caller != address(vm));
         lock(LOCKED);
@@ -701,6 +730,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Pause ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A39_pauses(uint32 later) external {
         lock(LOCKED);
         bytes32 waiting = arrive(home, 1, BOB, 2_000 ether, ACCOUNT);
@@ -727,6 +757,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         _escrow.release(waiting);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A39_pausesCannotBeStrungTogether(uint32 later, uint32 ended) external {
         bytes memory data = abi.encodeCall(_escrow.pause, ());
         pass(address(_escrow), GUARDIAN, 0, data);
@@ -760,6 +791,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
 
     // ---- Fees ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_collectsFees(uint96 fee, uint8 times, address receiver) external {
         _assumePayable(receiver);
         IAnkrBridge.Settings memory settings = someSettings();

@@ -28,6 +28,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
 
     // ---- Coming in ----
 
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A05_RevertWhen_TheTokenTakesAFee(uint96 amount, uint16 bps) external {
         FeeERC20 token = new FeeERC20();
         _open(address(token));
@@ -38,6 +39,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
         _refuseSend(wei_, abi.encodeWithSelector(Currency_InexactTransfer.selector, wei_, received));
     }
 
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A06_odd(uint96 amount, uint8 kind) external {
         OddERC20 token = new OddERC20();
         _open(address(token));
@@ -62,6 +64,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
         }
     }
 
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A08_RevertWhen_TheTokenLies(uint96 amount, int96 lie) external {
         vm.assume(lie != 0);
         LyingERC20 token = new LyingERC20();
@@ -78,6 +81,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
 
     /// @dev What cannot be paid is credited, and claimed once it can. A token that says otherwise than it does cannot have
     /// come in.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A06_oddGoesOut(uint96 amount, uint8 kind) external {
         OddERC20 token = new OddERC20();
         _open(address(token));
@@ -126,6 +130,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
     // ---- Calling back ----
 
     /// @dev As an ERC-777 token does, before and after the balances change, into every function, on every way.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A01_reentersNothing(uint8 which, uint8 way, bool late) external {
         HookERC20 token = new HookERC20();
         _open(address(token));
@@ -195,6 +200,7 @@ contract BridgedAnkrEscrowTokensTest is BridgeTest {
     }
 
     /// @dev What a hook gives on the way is not taken for the transfer.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_A01_RevertWhen_MoreComesOnTheWay(uint96 amount, uint96 gift, bool late) external {
         HookERC20 token = new HookERC20();
         _open(address(token));

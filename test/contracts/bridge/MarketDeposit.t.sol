@@ -77,6 +77,7 @@ abstract contract MarketDepositTest is BridgeTest {
         _real();
     }
 
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_depositsIntoTheMarket(address to, uint96 amount) external {
         vm.assume(to != address(0));
         assertEq(end.bridge.market(), address(market), "market");
@@ -112,6 +113,7 @@ abstract contract MarketDepositTest is BridgeTest {
     }
 
     /// @dev Little gas makes no deposit fail: it arrives or nothing has happened.
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_A38_littleGasMakesNoDepositFail(uint256 gas) external {
         bytes memory data = callOf(end, messageTo(end, 1, payloadOf(1, ALICE, BOB, 1 ether, MARKET)));
         gas = bound(gas, 20_000, 600_000);
@@ -121,6 +123,7 @@ abstract contract MarketDepositTest is BridgeTest {
         assertTrue(end.bridge.isReceived(transferTo(end, 1)) == success, "received");
     }
 
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_creditsWhatTheMarketDoesNotTake(uint96 amount, uint8 kind) external {
         _refusing();
         odd.setManner(OddMarket.Manner(kind % 3));
@@ -156,6 +159,7 @@ abstract contract MarketDepositTest is BridgeTest {
     }
 
     /// @dev Where there is no market, an account is paid.
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_paysTheAccountWhereThereIsNoMarket(uint96 amount) external {
         _prepare();
         _openEnd(address(0));

@@ -39,6 +39,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
         assertEq(_bridge.books().liquidity, type(uint256).max, "liquidity");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_RevertWhen_AnotherMakesOrBurns(
         address caller,
         address whose,
@@ -52,6 +53,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
         assertEq(_token.balanceOf(BOB), 1_000 ether, "kept");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_permits(uint256 key, uint96 amount) external {
         key = bound(key, 1, type(uint128).max);
         address owner = vm.addr(key);
@@ -84,6 +86,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
         refuse(address(maker), address(this), data, abi.encodeWithSelector(why, "token"));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_makesAndBurns(uint96 came, uint96 goes, address to, bool other) external {
         vm.assume(to != address(0) && to != address(home.bridge));
         uint256 there = bound(came, 1 ether, 1_000 ether);
@@ -121,6 +124,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
     }
 
     /// @dev Nobody's tokens but the sender's, whatever they have allowed.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_I06_RevertWhen_TheSenderHasTooLittle(uint96 had, uint96 amount) external {
         uint256 there = bound(had, 1 ether, 999 ether);
         arrive(far, 1, STRANGER, there, ACCOUNT);
@@ -137,6 +141,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
         assertEq(_token.balanceOf(BOB), 1_000 ether, "kept");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_CoinsAreSentAlong(uint96 value) external {
         uint256 amount = bound(value, 1, MAX_AMOUNT);
         arrive(far, 1, BOB, 10 ether, ACCOUNT);
@@ -160,6 +165,7 @@ contract MintingAnkrBridgeTest is BridgeTest {
         assertEq(_token.totalSupply(), 0, "supply");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_I15_waitingIsNotMadeYet(uint96 amount) external {
         uint256 wei_ = bound(amount, 1_000 ether + 1, 9_000 ether);
         bytes32 transfer = arrive(far, 1, BOB, wei_, ACCOUNT);

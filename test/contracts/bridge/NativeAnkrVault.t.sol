@@ -36,6 +36,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev Coins that it is given are what it pays with, and nothing else.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_takesCoins(uint96 amount, address from) external {
         vm.assume(from != address(_vault) && from != address(vm));
         vm.deal(from, amount);
@@ -46,6 +47,7 @@ contract NativeAnkrVaultTest is BridgeTest {
 
     // ---- Receiving and sending ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_receives(uint160 account, uint96 amount) external {
         address to = address(uint160(bound(account, 0x10000, type(uint160).max)));
         vm.assume(to.code.length == 0 && to != address(vm) && to != RELAYER);
@@ -66,6 +68,7 @@ contract NativeAnkrVaultTest is BridgeTest {
         assertEq(toPay, 5_000 ether - wei_, "to pay");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_sendsBack(uint96 came, uint96 goes, address to) external {
         vm.assume(to != address(0) && to != address(home.bridge));
         uint256 there = bound(came, 1 ether, 1_000 ether);
@@ -88,6 +91,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev A chain makes as many coins as it likes: what never came over the bridge does not leave by it.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_CoinsNeverCame(uint96 came, uint96 more) external {
         uint256 there = bound(came, 0, 1_000 ether);
         arrive(far, 1, BOB, there, ACCOUNT);
@@ -101,6 +105,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev OpenZeppelin's way in takes no coins, and would send for nothing.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_RevertWhen_SentForNothing(address to, uint96 amount, bytes calldata odd) external {
         arrive(far, 1, BOB, 1_000 ether, ACCOUNT);
         bytes memory reason = abi.encodeWithSelector(IAnkrBridge.AnkrBridge_UseSend.selector);
@@ -115,6 +120,7 @@ contract NativeAnkrVaultTest is BridgeTest {
         assertEq(_vault.sent(), 0, "sent");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_ValueIsNotTheAmount(uint96 value, uint96 amount) external {
         arrive(far, 1, BOB, 1_000 ether, ACCOUNT);
         uint256 wei_ = bound(amount, 0.5 ether, 1_000 ether);
@@ -127,6 +133,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev There and back, and everybody has what they had, less two fees.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_thereAndBack(uint96 amount) external {
         uint256 wei_ = bound(amount, 1.5 ether, 1_000 ether);
         send(home, ALICE, BOB, wei_, ACCOUNT);
@@ -144,6 +151,7 @@ contract NativeAnkrVaultTest is BridgeTest {
 
     // ---- Who cannot be paid ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_creditsWhoCannotBePaid(uint8 kind, uint96 amount) external {
         uint256 wei_ = bound(amount, 1, 1_000 ether);
         Actor actor = new Actor();
@@ -178,6 +186,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev A vault with too little owes the rest.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_owesWhatItDoesNotHave(uint96 amount, uint96 there) external {
         uint256 wei_ = bound(amount, 1, 1_000 ether);
         uint256 held = bound(there, 0, wei_ - 1);
@@ -194,6 +203,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev Whoever delivers with little gas does not make a payment fail.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_littleGasMakesNoPaymentFail(uint256 gas) external {
         bytes memory data = callOf(far, messageTo(far, 1, payloadOf(1, ALICE, BOB, 1 ether, ACCOUNT)));
         gas = bound(gas, 20_000, 450_000);
@@ -204,6 +214,7 @@ contract NativeAnkrVaultTest is BridgeTest {
     }
 
     /// @dev Who is paid calls back into every function, and gets nothing by it; views tell what is.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_I09_reentersNothing(uint8 which, uint8 way) external {
         Actor actor = new Actor();
         actor.setManner(Actor.Manner.Refuse);

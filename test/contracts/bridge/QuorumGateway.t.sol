@@ -64,6 +64,7 @@ contract QuorumGatewayTest is BridgeTest {
         maker.make(codeOfGateway(HOME_CHAIN, address(this), accountsOf(keys), THRESHOLD));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_PeerIsNone(uint256 chain) external {
         bytes memory reason = abi.encodeWithSelector(
             IQuorumGateway.QuorumGateway_InvalidPeer.selector,
@@ -73,6 +74,7 @@ contract QuorumGatewayTest is BridgeTest {
         _refuseMade(codeOfGateway(chain, address(0), accountsOf(keys), THRESHOLD), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_PeerIsOnThisChainOrNone(address peer) external {
         for (uint256 i = 0; i < 2; ++i) {
             uint256 chain = i * FAR_CHAIN;
@@ -86,6 +88,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev At least two thirds and one more, at most all, of at most 32; the same when it is made and when it is set.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_ThresholdIsNoQuorum(uint256 count, uint16 threshold) external {
         count = bound(count, 0, 34);
         address[] memory attesters = new address[](count);
@@ -119,6 +122,7 @@ contract QuorumGatewayTest is BridgeTest {
         }
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_AttestersAreUnordered(uint8 place, bool twice) external {
         address[] memory attesters = accountsOf(keys);
         uint256 i = bound(place, 1, ATTESTERS - 1);
@@ -143,6 +147,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     // ---- Sending ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_sends(address sender, address to, bytes calldata payload, uint8 before) external {
         vm.assume(to != address(0) && sender != address(vm));
         for (uint256 i = 0; i < before % 3; ++i) _send(_recipient(HOME_CHAIN, to), "", STRANGER);
@@ -167,16 +172,19 @@ contract QuorumGatewayTest is BridgeTest {
         assertEq(_gateway.sent(), nonce, "sent");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientIsNotExact(bytes calldata behind, address to) external {
         vm.assume(behind.length != 0 && to != address(0));
         _refuseRecipient(bytes.concat(_recipient(HOME_CHAIN, to), behind));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientIsOnAnotherChain(uint64 chain, address to) external {
         vm.assume(chain != HOME_CHAIN && to != address(0));
         _refuseRecipient(_recipient(chain, to));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientHasAnotherLength(uint8 length, bytes32 seed) external {
         if (length == 20) length = 0;
         bytes memory account = new bytes(length);
@@ -192,6 +200,7 @@ contract QuorumGatewayTest is BridgeTest {
         _refuseRecipient(abi.encodePacked(hex"00010002_01_01_14", ALICE));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_CoinsAreSentAlong(uint96 value) external {
         uint256 amount = bound(value, 1, type(uint96).max);
         vm.deal(STRANGER, amount);
@@ -205,6 +214,7 @@ contract QuorumGatewayTest is BridgeTest {
         assertEq(STRANGER.balance, amount, "kept");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_ThereIsAnAttribute(bytes4 selector) external {
         assertTrue(!_gateway.supportsAttribute(selector), "supports one");
         bytes[] memory attributes = new bytes[](1);
@@ -217,6 +227,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     // ---- Delivery ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_delivers(address sender, bytes calldata payload, uint256 nonce, address who) external {
         vm.assume(who != address(vm));
         IQuorumGateway.Message memory message = _message(nonce, payload);
@@ -241,6 +252,7 @@ contract QuorumGatewayTest is BridgeTest {
         );
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_digestNamesChainAndGateway(bytes32 id, uint64 epoch) external {
         assertTrue(_gateway.digestOf(id, epoch) == digestFor(far, id, epoch), "far");
         assertTrue(home.gateway.digestOf(id, epoch) != digestFor(home, id, epoch), "home on another chain");
@@ -249,6 +261,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev Any signers of a quorum will do, and all of them; in their order.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_anyQuorumWillDo(uint256 nonce, uint8 without) external {
         IQuorumGateway.Message memory message = _message(nonce, "x");
         uint256 left = without % (ATTESTERS + 1);
@@ -265,6 +278,7 @@ contract QuorumGatewayTest is BridgeTest {
         assertEq(_inbox.received(), 3, "received");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignaturesAreTooFew(uint256 nonce, uint8 count) external {
         IQuorumGateway.Message memory message = _message(nonce, "");
         uint256 few = bound(count, 0, THRESHOLD - 1);
@@ -273,6 +287,7 @@ contract QuorumGatewayTest is BridgeTest {
         _refuse(message, 1, signatures, abi.encodeWithSelector(why, few, THRESHOLD));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_ASignatureIsForged(uint256 key, uint8 place, bytes32 other) external {
         key = bound(key, 1, _N - 1);
         IQuorumGateway.Message memory message = _message(1, "");
@@ -293,6 +308,7 @@ contract QuorumGatewayTest is BridgeTest {
         assertTrue(!success, "another message's went through");
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignersAreUnordered(uint8 place, bool twice) external {
         IQuorumGateway.Message memory message = _message(1, "");
         bytes[] memory signatures = attest(keys, ATTESTERS, digestFor(far, idOf(message), 1));
@@ -313,6 +329,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev One of four that has lost its key makes no message, whatever it signs and whoever delivers.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_oneAttesterMakesNoMessage(uint8 who, uint256 nonce) external {
         IQuorumGateway.Message memory message = _message(nonce, "forged");
         bytes[] memory signatures = new bytes[](1);
@@ -322,6 +339,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev Anything else than 65 bytes of a low s is no signature, and zero is no signer.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignatureIsMalformed(uint256 nonce, uint8 place, uint8 length) external {
         IQuorumGateway.Message memory message = _message(nonce, "");
         bytes32 digest = digestFor(far, idOf(message), 1);
@@ -345,6 +363,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev The same message for another deployment: another chain, gateway, or the other way.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_RevertWhen_RouteIsAnother(uint256 chain, address gateway, uint8 field) external {
         vm.assume(chain != HOME_CHAIN && chain != FAR_CHAIN);
         vm.assume(gateway != address(home.gateway) && gateway != address(far.gateway));
@@ -370,6 +389,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev A chain that split in two: what was signed for one is good for one.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_RevertWhen_TheChainHasAnotherId(uint64 id) external {
         vm.assume(id != FAR_CHAIN);
         IQuorumGateway.Message memory message = _message(1, "");
@@ -401,6 +421,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     // ---- Recipients ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientRefuses(bytes calldata reason, bytes4 answer) external {
         vm.assume(answer != IERC7786Recipient.receiveMessage.selector && reason.length != 0);
         IQuorumGateway.Message memory message = _message(1, "");
@@ -454,6 +475,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev Too little gas fails a delivery; it does not use it up.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_littleGasUsesNothingUp(uint256 gas) external {
         IQuorumGateway.Message memory message = _message(1, "");
         bytes memory data = callOf(far, message);
@@ -465,6 +487,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     // ---- Attesters ----
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_rotates(uint8 count, uint40 later) external {
         uint256 size = bound(count, 1, 6);
         uint256[] memory next = sortedKeys("next", size);
@@ -521,6 +544,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev No set is good before it is named, and there is none of epoch 0.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_EpochIsNone(uint64 epoch) external {
         if (epoch == 1) epoch = 0;
         _refuseEpoch(keys, THRESHOLD, epoch, _invalidEpoch(epoch, 1));
@@ -536,6 +560,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     /// @dev Sets that follow each other quickly: only the last two are good, the older one until a day after the last.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_rotationGames(uint32 first, uint32 second) external {
         (first, second) = (uint32(bound(first, 0, 2 days)), uint32(bound(second, 0, 2 days)));
         uint256[] memory a = sortedKeys("a", 4);
@@ -566,6 +591,7 @@ contract QuorumGatewayTest is BridgeTest {
         _deliverBy(keys, THRESHOLD, 3, 1);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_distrustEndsAllSets(bool byOwner, uint32 before) external {
         uint256[] memory next = sortedKeys("next", 4);
         _rotate(next, 3);
@@ -594,6 +620,7 @@ contract QuorumGatewayTest is BridgeTest {
         _deliverBy(keys, 3, 4, 3);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_StrangerDistrusts(address caller) external {
         vm.assume(caller != GUARDIAN && caller != OWNER && caller != address(vm));
         bytes4 why = IQuorumGateway.QuorumGateway_NotGuardian.selector;
@@ -601,6 +628,7 @@ contract QuorumGatewayTest is BridgeTest {
         refuse(address(_gateway), caller, data, abi.encodeWithSelector(why, caller));
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_RevertWhen_CallerIsNotOwner(address caller) external {
         vm.assume(caller != OWNER && caller != address(vm));
         bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, caller);
@@ -610,6 +638,7 @@ contract QuorumGatewayTest is BridgeTest {
         refuse(address(_gateway), caller, abi.encodeCall(IQuorumGateway.setGuardian, (caller)), reason);
     }
 
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_setsGuardian(address guardian) external {
         vm.expectEmit(address(_gateway));
         emit IQuorumGateway.GuardianSet(guardian);
