@@ -24,7 +24,8 @@ function endpoint(provider: Provider, change: Partial<Pick<Provider, "getLogs" |
   });
 }
 
-describe("attesters and relayers", () => {
+describe("attesters and relayers", function () {
+  this.timeout(120_000);
   let world: World;
   const open = async (options: Parameters<typeof World.open>[0] = {}): Promise<World> => {
     world = await World.open(options);

@@ -19,7 +19,8 @@ function cutOff(signer: Signer, after: number): Signer {
   });
 }
 
-describe("deploying a pair", () => {
+describe("deploying a pair", function () {
+  this.timeout(120_000);
   let chains: Awaited<ReturnType<typeof openChains>>;
   let settings: PairSettings;
   before(async () => {

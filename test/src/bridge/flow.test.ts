@@ -13,7 +13,8 @@ import { FEE, World } from "./world.ts";
 
 const RECIPIENT = walletAt(2).address;
 
-describe("transfers over the bridge", () => {
+describe("transfers over the bridge", function () {
+  this.timeout(120_000);
   let world: World;
   const open = async (options: Parameters<typeof World.open>[0] = {}): Promise<World> => {
     world = await World.open(options);

@@ -21,7 +21,8 @@ const account = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => g
 const bytes = fc.uint8Array({ maxLength: 100 }).map((each) => hexlify(each));
 const word = fc.bigInt({ min: 0n, max: 2n ** 256n - 1n });
 
-describe("messages of the bridge", () => {
+describe("messages of the bridge", function () {
+  this.timeout(120_000);
   let chains: Awaited<ReturnType<typeof openChains>>;
   let pair: Pair;
   before(async () => {
