@@ -123,7 +123,7 @@ contract DeedCertificateTest is OwnershipTest {
     // ---- Names ----
 
     /// @dev Whatever characters they have: they come back as they were, control characters as spaces.
-    /// hardhat-config: default.fuzz.runs = 64
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_namesAreEscaped(bytes calldata name, bytes calldata licence, uint24 id) public {
         string memory model = asciiOf(name, 31);
         string memory terms = asciiOf(licence, 128);
@@ -210,7 +210,7 @@ contract DeedCertificateTest is OwnershipTest {
     // ---- Shares ----
 
     /// @dev Of what is there once minting is over, of all that may be before.
-    /// hardhat-config: default.fuzz.runs = 64
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_share(uint256 unit, uint256 supply, uint256 cap, uint256 shift, uint256 until) public {
         cap = bound(cap, 1, 2 ** 96 - 1) >> (shift % 96);
         if (cap == 0) cap = 1;

@@ -114,6 +114,7 @@ contract ModelDeedsTest is OwnershipTest {
     }
 
     /// @dev To anybody: exempt or not, with its unit, and the approval is gone.
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_transfer(uint256 way, uint256 id, uint256 by, uint256 whom) public {
         id = bound(id, 1, 6);
         skip(BOB, true);
@@ -232,6 +233,7 @@ contract ModelDeedsTest is OwnershipTest {
 
     // ---- Approvals ----
 
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_approve(uint256 id, bool byOperator, address spender) public {
         id = bound(id, 1, 6);
         vm.prank(ALICE);
@@ -257,6 +259,7 @@ contract ModelDeedsTest is OwnershipTest {
     }
 
     /// @dev All approvals of a holder, beside each other in one word, are each other's business in nothing.
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_approvalsAreApart(uint256 mask, uint256 moved) public {
         moved = bound(moved, 1, 6);
         for (uint256 id = 1; id <= 6; ++id) {
@@ -321,6 +324,7 @@ contract ModelDeedsTest is OwnershipTest {
         assertApproved(1, STRANGER);
     }
 
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_operators(address operator, bool approved) public {
         if (operator == NOBODY) operator = CAROL;
         vm.recordLogs();
@@ -398,6 +402,7 @@ contract ModelDeedsTest is OwnershipTest {
     }
 
     /// @dev Whatever it answers but one string that is not empty.
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_oddMetadata(bytes calldata answer, bool reverts) public {
         OddMetadata odd = new OddMetadata();
         odd.set(answer, reverts);

@@ -65,6 +65,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     // ---- A32: transfers that should change nothing ----
 
     /// @dev Whatever is held: all deeds, some that wait, some without an owner, votes.
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_A32_selfTransfer(uint256 amount, uint256 units, uint256 state) public {
         openWith(bound(units, 1, 7));
         if (state % 2 == 0) transfer(ALICE, address(pool), 195 * ownership.units());
@@ -91,6 +92,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     }
 
     /// @dev By anybody, of anybody's, to anybody: as ERC-20 wants it, it is logged.
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_A32_zeroTransfer(address caller, address to, bool uncovered) public {
         if (to == NOBODY || to == address(ownership) || to == address(deeds)) to = STRANGER;
         if (caller == NOBODY) caller = STRANGER;
@@ -113,6 +115,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
         testFuzz_A32_zeroTransfer(STRANGER, address(pool), true);
     }
 
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_A32_toThePairOrNobody(uint256 amount, uint256 whom) public {
         address to = [NOBODY, address(ownership), address(deeds)][whom % 3];
         bytes memory reason = abi.encodeWithSignature("ERC20InvalidReceiver(address)", to);
@@ -151,6 +154,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     // ---- A33: amounts and ids ----
 
     /// @dev Each value is one or the other, and approves for that alone.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A33_approvalsAreOfOneKind(uint256 value) public {
         bool isId = value > ID && value <= ID + MAX_DEED;
         address owner = isId ? ownership.deedOwnerOf(value - ID) : ALICE;
@@ -222,6 +226,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     }
 
     /// @dev An allowance as large as an id, or of all amounts, gives no id; an approval for ids gives no amount.
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_A33_allowanceGivesNoId(uint256 allowed, uint256 id) public {
         id = bound(id, 1, 128);
         vm.prank(ALICE);
@@ -259,6 +264,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     }
 
     /// @dev Only that of all amounts is infinite.
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_A33_allowanceIsUsedUp(uint256 allowed, uint256 amount) public {
         amount = bound(amount, 1, 200);
         allowed = bound(allowed, amount, type(uint256).max);
@@ -378,6 +384,7 @@ contract ModelOwnershipAttacksTest is OwnershipTest {
     }
 
     /// @dev As often as one likes, at whatever moment: no id is made beyond the units there are, none has two owners.
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_A34_exemptionIsToggled(uint256 random) public {
         address[2] memory people = [ALICE, BOB];
         for (uint256 i = 0; i < 24; ++i) {

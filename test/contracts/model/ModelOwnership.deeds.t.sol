@@ -46,6 +46,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
     // ---- By amounts ----
 
     /// @dev Each unit that becomes whole brings one, each that is broken takes one, from hand to hand where both happen.
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_deedsFollowUnits(uint256 has, uint256 gets, uint256 amount) public {
         has = bound(has, 0, 128 * TEN);
         gets = bound(gets, 0, 128 * TEN);
@@ -108,6 +109,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
     // ---- Queue ----
 
     /// @dev Whoever gives them back and gets them: what waits longest goes first, and new ones are made after all others.
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_queueIsFirstInFirstOut(uint256 random) public {
         address[3] memory accounts = [ALICE, BOB, address(pool)];
         uint256[3] memory held = [uint256(40), 30, 20];
@@ -199,6 +201,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
 
     // ---- On demand ----
 
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_materialise(uint256 units, uint256 there, uint256 count) public {
         units = bound(units, 0, 300);
         there = bound(there, 0, units);
@@ -218,6 +221,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
         testFuzz_materialise(5, 2, 2);
     }
 
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_release(uint256 there, uint256 count) public {
         there = bound(there, 0, 200);
         if (there != 0) openWith(there, 0);
@@ -269,6 +273,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
     }
 
     /// @dev From hand to hand, and out of or into the queue: all together.
+    /// hardhat-config: default.fuzz.runs = 12
     function testFuzz_transferMovesAtMostAutoDeeds(uint256 units, uint256 toContract) public {
         units = bound(units, 1, 400);
         bool exempt = toContract % 2 == 0;
@@ -428,6 +433,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
     }
 
     /// @dev Places far up a stack are shared by ten in a word; each is where it was put.
+    /// hardhat-config: default.fuzz.runs = 16
     function testFuzz_deedsByNumberInLongStacks(uint256 random) public {
         openWith(60, 60);
         uint256[] memory alice = range(1, 60);
@@ -464,6 +470,7 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
         testFuzz_deedsByNumberInLongStacks(9);
     }
 
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_pagesOfDeeds(uint256 count, uint256 offset, uint256 limit) public {
         count = bound(count, 1, 60);
         openWith(count, 0);

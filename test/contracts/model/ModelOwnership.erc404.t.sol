@@ -59,6 +59,7 @@ contract ModelOwnershipERC404Test is OwnershipTest {
 
     // ---- Transfers ----
 
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_transferOfAnId(uint256 way, uint256 id, uint256 by) public {
         id = bound(id, 1, 5);
         address to = way % 8 < 4 ? BOB : address(receiver);
@@ -192,6 +193,7 @@ contract ModelOwnershipERC404Test is OwnershipTest {
 
     // ---- Approvals ----
 
+    /// hardhat-config: default.fuzz.runs = 48
     function testFuzz_approvalOfAnId(uint256 way, uint256 id, bool byOperator) public {
         id = bound(id, 1, 5);
         vm.prank(ALICE);

@@ -285,6 +285,7 @@ contract ModelOwnershipTest is OwnershipTest {
     // ---- Transfers ----
 
     /// @dev Balances of all, both logs, deeds by the units that become whole or are broken.
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_transfer(uint256 amount) public {
         amount = bound(amount, 0, 10 * UNIT + UNIT / 2);
         uint256 supply = ownership.totalSupply();
@@ -345,6 +346,7 @@ contract ModelOwnershipTest is OwnershipTest {
     }
 
     /// @dev A finite allowance is used up; an infinite one, above all amounts, is not.
+    /// hardhat-config: default.fuzz.runs = 96
     function testFuzz_allowance(uint256 allowed, uint256 amount, bool byFacade) public {
         allowed = bound(allowed, 0, type(uint256).max);
         amount = bound(amount, 0, 10 * UNIT);
@@ -405,6 +407,7 @@ contract ModelOwnershipTest is OwnershipTest {
 
     // ---- Permits ----
 
+    /// hardhat-config: default.fuzz.runs = 64
     function testFuzz_permit(uint256 value, uint256 wait, bool byAnother) public {
         if (value > ID && value <= ID + MAX_DEED) value = ID;
         wait = bound(wait, 0, 365 days);
@@ -504,6 +507,7 @@ contract ModelOwnershipTest is OwnershipTest {
 
     // ---- Minting ----
 
+    /// hardhat-config: default.fuzz.runs = 24
     function testFuzz_mint(uint256 amount, uint256 wait) public {
         amount = bound(amount, 0, 120 * UNIT);
         vm.warp(START + bound(wait, 0, 30 days));
@@ -658,6 +662,7 @@ contract ModelOwnershipTest is OwnershipTest {
     }
 
     /// @dev Votes of each second are those after its last transfer.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_pastVotes(uint256 random, uint256 asked) public {
         vm.prank(ALICE);
         ownership.delegate(CAROL);
@@ -692,6 +697,7 @@ contract ModelOwnershipTest is OwnershipTest {
     }
 
     /// @dev The history has each minting, several in one second too, and says what was at the end of each second.
+    /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_pastTotalSupply(uint256 random, uint256 count, uint256 asked) public {
         count = bound(count, 0, 24);
         uint256[2][24] memory history;

@@ -201,6 +201,7 @@ abstract contract OwnershipTest is Test {
     // ---- Assertions ----
 
     function assertEq(uint256[] memory actual, uint256[] memory expected, string memory what) internal pure {
+        if (keccak256(abi.encode(actual)) == keccak256(abi.encode(expected))) return;
         assertEq(actual.length, expected.length, what);
         for (uint256 i = 0; i < actual.length; ++i) assertEq(actual[i], expected[i], what);
     }
