@@ -428,7 +428,7 @@ contract ModelOwnershipGasTest is OwnershipTest {
     /// @dev Most of a transaction (EIP-7825), less what it costs itself.
     uint256 private constant TRANSACTION = 16_777_216 - 25_000;
     /// @dev Whatever is transferred by amount costs no more.
-    uint256 private constant TRANSFER = 1_500_000;
+    uint256 private constant TRANSFER = 1_000_000;
     address private constant RICH = address(0x21C4);
     address private constant VICTIM = address(0xF100D);
 
