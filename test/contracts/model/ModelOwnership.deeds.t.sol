@@ -487,12 +487,51 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
         testFuzz_pagesOfDeeds(15, type(uint256).max, type(uint256).max);
     }
 
+    /// @dev Ids that need all of their 24 bits, up to the last one there is.
+    function test_lastIds() external {
+        IModelOwnership.Settings memory settings = someSettings();
+        (settings.unit, settings.cap) = (1, MAX_DEED);
+        (settings.minter, settings.mintUntil) = (MINTER, uint40(START));
+        open(settings);
+        mint(address(pool), 1_000);
+        uint256 slot = slotOfCounts((1 << 96) | 1_000);
+        uint256 counts = uint256(vm.load(address(ownership), bytes32(slot)));
+        // As if all but a hundred had been made.
+        counts |= (MAX_DEED - 100) << 160;
+        vm.store(address(ownership), bytes32(slot), bytes32(counts));
+        (uint256 first, uint256 last) = (MAX_DEED - 99, MAX_DEED);
+        transfer(address(pool), ALICE, 90);
+        assertDeeds(ALICE, range(first, first + 89));
+        assertEq(materialise(address(pool), 50), 10, "the last ones");
+        assertDeeds(address(pool), range(first + 90, last));
+        assertEq(ownership.minted(), MAX_DEED, "all");
+        for (uint256 id = first; id <= last; ++id) {
+            approveDeed(id < first + 90 ? ALICE : address(pool), CAROL, id);
+            assertApproved(id, CAROL);
+        }
+        transferDeed(address(pool), ALICE, last);
+        assertDeeds(ALICE, join(range(first, first + 89), listOf(last)));
+        release(ALICE, 80);
+        assertEq(queue(), join(listOf(last), range(first + 89, first + 11)), "queue");
+        transfer(ALICE, BOB, 91);
+        assertDeeds(BOB, join(range(first + 10, first), join(listOf(last), range(first + 89, first + 11))));
+        transfer(BOB, ALICE, 91);
+        assertDeeds(ALICE, join(range(first + 11, first + 89), join(listOf(last), range(first, first + 10))));
+        for (uint256 id = first; id <= last; ++id) {
+            assertApproved(id, id < first + 90 || id == last ? NOBODY : CAROL);
+        }
+        assertEq(queue(), none(), "queue");
+    }
+
+    /// @dev Where all counts are, of which the lower half is this.
+    function slotOfCounts(uint256 lower) private view returns (uint256 slot) {
+        while (uint128(uint256(vm.load(address(ownership), bytes32(slot)))) != lower) ++slot;
+    }
+
     /// @dev When all numbers of holders are given out, who has none stays without deeds, and balances go on.
     function test_holdersRunOut() external {
         openWith(5, 0);
-        uint256 slot = 0;
-        uint256 supplied = (1 << 96) | (5 * TEN);
-        while (uint128(uint256(vm.load(address(ownership), bytes32(slot)))) != supplied) ++slot;
+        uint256 slot = slotOfCounts((1 << 96) | (5 * TEN));
         uint256 counts = uint256(vm.load(address(ownership), bytes32(slot)));
         assertEq(uint32(counts >> 128), 1, "holders");
         counts |= uint256(type(uint32).max >> 1) << 128;
