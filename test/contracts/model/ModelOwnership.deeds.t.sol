@@ -530,24 +530,33 @@ contract ModelOwnershipDeedsTest is OwnershipTest {
 
     /// @dev When all numbers of holders are given out, who has none stays without deeds, and balances go on.
     function test_holdersRunOut() external {
-        openWith(5, 0);
-        uint256 slot = slotOfCounts((1 << 96) | (5 * TEN));
+        openWith(5, 3);
+        // Whoever has a number keeps it.
+        for (uint256 i = 0; i < 3; ++i) {
+            transfer(ALICE, BOB, 2 * TEN);
+            transferDeed(BOB, ALICE, deedsOf(BOB)[0]);
+            transferDeed(BOB, ALICE, deedsOf(BOB)[0]);
+            release(ALICE, 1);
+            materialise(ALICE, 1);
+        }
+        uint256 slot = slotOfCounts((2 << 96) | (8 * TEN));
         uint256 counts = uint256(vm.load(address(ownership), bytes32(slot)));
-        assertEq(uint32(counts >> 128), 1, "holders");
+        assertEq(uint32(counts >> 128), 2, "holders");
         counts |= uint256(type(uint32).max >> 1) << 128;
         vm.store(address(ownership), bytes32(slot), bytes32(counts));
-        transfer(ALICE, BOB, 2 * TEN);
-        assertStanding(BOB, 2 * TEN, 0, 0);
-        assertDeeds(ALICE, listOf(1, 2, 3));
-        assertEq(queue(), listOf(5, 4), "queue");
-        assertEq(materialise(BOB, 2), 0, "no number");
+        uint256[] memory ids = deedsOf(ALICE);
+        transfer(ALICE, CAROL, 2 * TEN);
+        assertStanding(CAROL, 2 * TEN, 0, 0);
+        assertEq(queue(), listOf(ids[4], ids[3]), "queue");
+        assertEq(materialise(CAROL, 2), 0, "no number");
         assertRefused(
             ALICE,
             address(deeds),
-            abi.encodeCall(deeds.transferFrom, (ALICE, BOB, 1)),
-            abi.encodeWithSignature("ERC721InvalidReceiver(address)", BOB)
+            abi.encodeCall(deeds.transferFrom, (ALICE, CAROL, ids[0])),
+            abi.encodeWithSignature("ERC721InvalidReceiver(address)", CAROL)
         );
-        transfer(BOB, ALICE, 2 * TEN);
-        assertDeeds(ALICE, join(listOf(1, 2, 3), listOf(5, 4)));
+        transfer(CAROL, ALICE, 2 * TEN);
+        (ids[3], ids[4]) = (ids[4], ids[3]);
+        assertDeeds(ALICE, ids);
     }
 }

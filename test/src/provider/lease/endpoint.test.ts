@@ -117,9 +117,9 @@ describe("provider/lease: the endpoint", function () {
     const drip = connect(Number(port), hostname);
     drip.write(`${head}content-length: 100000\r\n\r\n`);
     const dripping = setInterval(() => drip.write("x"), 20);
-    drip.on("error", () => undefined);
+    // What is still sent to a socket that was closed resets it, and what it had answered can be lost.
+    drip.once("data", () => clearInterval(dripping));
     expect(await text(drip)).to.match(/^HTTP\/1\.1 504 /);
-    clearInterval(dripping);
     expect(await waiting).to.deep.equal(late);
     await until(() => service.status().openRequests === 0);
   });

@@ -43,6 +43,8 @@ describe("application ocr", function () {
   afterEach(async () => {
     await rm(folder, { recursive: true });
   });
+  // The application blocks them in its process, which other tests share here.
+  after(() => sharp.unblock({ operation: ["VipsForeignLoad"] }));
 
   async function read(
     files: Readonly<Record<string, Uint8Array>>,
