@@ -1,8 +1,13 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type http from "node:http";
 import { isHexString } from "ethers";
 
-import { messageOf, NeuraError } from "../errors.ts";
+import {
+  answer,
+  errorBody,
+  type HttpServer,
+  type HttpServerOptions,
+  startHttpServer,
+} from "../http-server.ts";
 import type { Listen } from "../provider/quotes/settings.ts";
 import { type Attestation, encodeAttestations } from "./attestations.ts";
 
@@ -21,85 +26,47 @@ export interface ServerOptions {
   readonly metrics: () => readonly Metric[];
   /** Of an attester. */
   readonly attestations?: (message: string) => readonly Attestation[];
+  /** Requests of one address, and of all together. */
+  readonly rates?: HttpServerOptions["rates"];
 }
 
-export interface BridgeServer {
-  /** `http://127.0.0.1:4290`: where it really listens. */
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-const MAX_CONNECTIONS = 256;
-/** [ms] */
-const TIMES = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 };
+const RATES = { each: { burst: 200, perSecond: 50 }, all: { burst: 1_000, perSecond: 500 } };
 
 /**
  * Serves `GET /health` (503 where something is not well), `GET /metrics` (Prometheus' text format) and, of an attester,
  * `GET /attestations?message=0x…` to anybody. Error: `bridge.cannot-listen`.
  */
-export async function startServer(options: ServerOptions): Promise<BridgeServer> {
-  const { listen } = options;
-  const server = http.createServer(TIMES, (request, response) => answer(request, response, options));
-  server.maxConnections = MAX_CONNECTIONS;
-  server.maxHeadersCount = 64;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      const where = `${listen.host}:${listen.port}`;
-      reject(
-        new NeuraError("bridge.cannot-listen", `Nothing can listen at ${where}: ${messageOf(cause)}.`, {
-          next: "Name another address with --listen.",
-          cause,
-        }),
-      );
-    });
-    server.listen(listen.port, listen.host, resolve);
+export async function startServer(options: ServerOptions): Promise<HttpServer> {
+  const { listen, rates = RATES } = options;
+  return await startHttpServer({
+    ...{ listen, rates },
+    refusal: { code: "bridge.cannot-listen", next: "Name another address with --listen." },
+    serve: (request, response) => serve(request, response, options),
   });
-  const { address, port, family } = addressOf(server);
-  return {
-    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
 }
 
-function answer(
+function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
   { health, metrics, attestations }: ServerOptions,
 ): void {
   request.resume();
-  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+  const [path, query] = (request.url ?? "").split("?", 2);
   if (request.method !== "GET") {
-    write(response, 405, '{"error":"method.not-allowed"}');
-  } else if (pathname === "/health") {
+    answer(response, 405, errorBody("method.not-allowed"));
+  } else if (path === "/health") {
     const { isWell, body } = health();
-    write(response, isWell ? 200 : 503, plain({ isWell, ...body }));
-  } else if (pathname === "/metrics") {
-    write(response, 200, metricsText(metrics()), "text/plain; version=0.0.4; charset=utf-8");
-  } else if (pathname === "/attestations" && attestations !== undefined) {
-    const message = searchParams.get("message")?.toLowerCase();
-    if (isHexString(message, 32)) write(response, 200, encodeAttestations(message, attestations(message)));
-    else write(response, 400, '{"error":"bridge.no-message"}');
+    answer(response, isWell ? 200 : 503, plain({ isWell, ...body }));
+  } else if (path === "/metrics") {
+    const type = "text/plain; version=0.0.4; charset=utf-8";
+    answer(response, 200, metricsText(metrics()), { "content-type": type });
+  } else if (path === "/attestations" && attestations !== undefined) {
+    const message = new URLSearchParams(query).get("message")?.toLowerCase();
+    if (isHexString(message, 32)) answer(response, 200, encodeAttestations(message, attestations(message)));
+    else answer(response, 400, errorBody("bridge.no-message"));
   } else {
-    write(response, 404, '{"error":"not-found"}');
+    answer(response, 404, errorBody("not-found"));
   }
-}
-
-function write(
-  response: http.ServerResponse,
-  status: number,
-  body: string,
-  type = "application/json; charset=utf-8",
-): void {
-  response.writeHead(status, {
-    "content-type": type,
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-  });
-  response.end(body);
 }
 
 /** In Prometheus' text format, version 0.0.4. */
@@ -117,10 +84,4 @@ export function metricsText(metrics: readonly Metric[]): string {
 
 function plain(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? `${each}` : each));
-}
-
-function addressOf(server: http.Server): AddressInfo {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a server has an address");
-  return address;
 }

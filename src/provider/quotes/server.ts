@@ -1,7 +1,13 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type http from "node:http";
 
 import { isNeuraError, messageOf, NeuraError } from "../../errors.ts";
+import {
+  answer,
+  errorBody,
+  type HttpServer,
+  type HttpServerOptions,
+  startHttpServer,
+} from "../../http-server.ts";
 import { encodeQuoteAnswer, parseQuoteRequest, type QuoteAnswer } from "../../market/quotes.ts";
 import type { MarketDomain, Task } from "../../market/terms.ts";
 import type { NodeEvent } from "../log.ts";
@@ -14,28 +20,15 @@ export interface QuoteServerOptions {
   readonly metadata: () => Promise<string>;
   readonly answer: (task: Task) => Promise<QuoteAnswer>;
   readonly emit: (event: NodeEvent) => void;
-  /** Requests of one address, and of all together: so many at once, and each second [1/s]. */
-  readonly rates?: { readonly each: Rate; readonly all: Rate };
+  /** Requests of one address, and of all together. */
+  readonly rates?: HttpServerOptions["rates"];
 }
 
-export interface Rate {
-  readonly burst: number;
-  readonly perSecond: number;
-}
-
-export interface QuoteServer {
-  /** `http://127.0.0.1:4280`: where it really listens. */
-  readonly url: string;
-  readonly port: number;
-  close(): Promise<void>;
-}
+export type QuoteServer = HttpServer;
 
 const RATES = { each: { burst: 20, perSecond: 2 }, all: { burst: 100, perSecond: 50 } };
 const MAX_BODY_BYTES = 64 * 1024;
-const MAX_CONNECTIONS = 256;
-const MAX_ADDRESSES = 10_000;
-/** [ms] */
-const TIMES = { headers: 5_000, request: 10_000, keepAlive: 5_000, answer: 15_000 };
+const ANSWER_MS = 15_000;
 
 /**
  * Serves `GET /metadata` and `POST /quote` to anybody: within limits of rate, size and time, and without a word of what
@@ -45,42 +38,14 @@ const TIMES = { headers: 5_000, request: 10_000, keepAlive: 5_000, answer: 15_00
  */
 export async function startQuoteServer(options: QuoteServerOptions): Promise<QuoteServer> {
   const { listen, rates = RATES } = options;
-  const all = new Bucket(rates.all);
-  const buckets = new Map<string, Bucket>();
-  const server = http.createServer(
-    { headersTimeout: TIMES.headers, requestTimeout: TIMES.request, keepAliveTimeout: TIMES.keepAlive },
-    (request, response) => {
-      const bucket = bucketOf(buckets, request.socket.remoteAddress ?? "", rates.each);
-      if (!bucket.take() || !all.take()) {
-        answer(response, 429, errorBody("rate.limited"), { "retry-after": "1" });
-        return;
-      }
-      void serve(request, response, options);
+  return await startHttpServer({
+    ...{ listen, rates },
+    refusal: {
+      code: "quotes.cannot-listen",
+      next: "Name another address in `quotes.listen` of the policy.",
     },
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  server.maxHeadersCount = 64;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      const where = `${listen.host}:${listen.port}`;
-      reject(
-        new NeuraError("quotes.cannot-listen", `Nothing can listen at ${where}: ${messageOf(cause)}.`, {
-          next: "Name another address in `quotes.listen` of the policy.",
-          cause,
-        }),
-      );
-    });
-    server.listen(listen.port, listen.host, resolve);
+    serve: (request, response) => serve(request, response, options),
   });
-  const { port, address, family } = addressOf(server);
-  return {
-    port,
-    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
 }
 
 async function serve(
@@ -89,7 +54,7 @@ async function serve(
   { domain, metadata, answer: quote, emit }: QuoteServerOptions,
 ): Promise<void> {
   const path = (request.url ?? "").split("?", 1)[0];
-  response.setTimeout(TIMES.answer, () => response.destroy());
+  response.setTimeout(ANSWER_MS, () => response.destroy());
   try {
     if (path === "/metadata" && request.method === "GET") {
       answer(response, 200, await metadata());
@@ -121,29 +86,6 @@ const STATUS: Readonly<Record<string, number>> = {
   "resources.malformed": 422,
 };
 
-function answer(
-  response: http.ServerResponse,
-  status: number,
-  body: string,
-  headers: Record<string, string> = {},
-): void {
-  if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, {
-    "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    // What is left of a body that was not read is not read either.
-    ...(status >= 400 ? { connection: "close" } : {}),
-    ...headers,
-  });
-  response.end(body);
-}
-
-function errorBody(code: string): string {
-  return JSON.stringify({ error: { code } });
-}
-
 /** Error: `quote.too-large`. */
 async function bodyOf(request: http.IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
@@ -157,55 +99,4 @@ async function bodyOf(request: http.IncomingMessage): Promise<string> {
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString("utf8");
-}
-
-function addressOf(server: http.Server): AddressInfo {
-  const address = server.address();
-  if (typeof address === "object" && address !== null) return address;
-  throw new Error("a server that listens has an address");
-}
-
-// ---- Rates ----
-
-function bucketOf(buckets: Map<string, Bucket>, address: string, rate: Rate): Bucket {
-  const known = buckets.get(address);
-  if (known) return known;
-  // Those that have not been seen for long are full again: nothing is lost with them.
-  if (buckets.size >= MAX_ADDRESSES)
-    for (const [each, { isFull }] of buckets) if (isFull) buckets.delete(each);
-  if (buckets.size >= MAX_ADDRESSES) buckets.clear();
-  const bucket = new Bucket(rate);
-  buckets.set(address, bucket);
-  return bucket;
-}
-
-/** So many at once, and then as many as flow in. */
-class Bucket {
-  readonly #rate: Rate;
-  #level: number;
-  #at = performance.now();
-
-  constructor(rate: Rate) {
-    this.#rate = rate;
-    this.#level = rate.burst;
-  }
-
-  get isFull(): boolean {
-    this.#fill();
-    return this.#level >= this.#rate.burst;
-  }
-
-  take(): boolean {
-    this.#fill();
-    if (this.#level < 1) return false;
-    this.#level -= 1;
-    return true;
-  }
-
-  #fill(): void {
-    const now = performance.now();
-    const flowed = ((now - this.#at) / 1000) * this.#rate.perSecond;
-    this.#level = Math.min(this.#rate.burst, this.#level + flowed);
-    this.#at = now;
-  }
 }

@@ -247,6 +247,8 @@ describe("attesters and relayers", function () {
     expect(await get("/metrics")).to.deep.equal([200, text]);
     expect((await get("/attestations?message=0x"))[0]).to.equal(404);
     expect((await get("/health", { method: "POST" }))[0]).to.equal(405);
+    // No path at all, to the parser of URLs.
+    expect((await get("//"))[0]).to.equal(404);
     expect((await fetch(`${world.urls[0] ?? ""}/attestations?message=0x12`)).status).to.equal(400);
     expect(metricsText([])).to.equal("\n");
     const busy = startServer({

@@ -7,8 +7,9 @@ import { type Side, SIDES } from "../../../src/bridge/deployment.ts";
 import { SupplyMonitor } from "../../../src/bridge/monitor.ts";
 import { Relayer, type RelayerOptions, type RelayPolicy } from "../../../src/bridge/relayer.ts";
 import { prepareTransfer, type SentTransfer, sendTransfer } from "../../../src/bridge/send.ts";
-import { type BridgeServer, startServer } from "../../../src/bridge/server.ts";
+import { startServer } from "../../../src/bridge/server.ts";
 import { BridgeStore } from "../../../src/bridge/store.ts";
+import type { HttpServer } from "../../../src/http-server.ts";
 import type { Target } from "../../../src/bridge/message.ts";
 import type { NodeEvent } from "../../../src/provider/log.ts";
 import { Cleanup } from "../storage/support.ts";
@@ -24,7 +25,7 @@ export class World {
   readonly pair: Pair;
   readonly cleanup: Cleanup;
   readonly attesters: Attester[] = [];
-  readonly servers: BridgeServer[] = [];
+  readonly servers: HttpServer[] = [];
   readonly events: NodeEvent[] = [];
   readonly monitor: SupplyMonitor;
 
