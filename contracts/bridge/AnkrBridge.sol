@@ -4,11 +4,14 @@ pragma solidity 0.8.37;
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {CrosschainLinked} from "@openzeppelin/contracts/crosschain/CrosschainLinked.sol";
 import {BridgeFungible} from "@openzeppelin/contracts/crosschain/bridges/abstract/BridgeFungible.sol";
+import {IERC7786GatewaySource} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IAnkrBridge} from "../interfaces/IAnkrBridge.sol";
+import {IBridgeGateway} from "../interfaces/IBridgeGateway.sol";
+import {Currency_WrongValue} from "../libraries/Currency.sol";
 import {RateLimit, RateLimitLib} from "./RateLimit.sol";
 
 /// @title What both ends of the ANKR bridge have in common; see {IAnkrBridge}.
@@ -39,6 +42,10 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
     uint256 public constant override MAX_MINIMUM = 10_000 ether;
     /// @inheritdoc IAnkrBridge
     uint256 public constant override MAX_WAIT = 30 days;
+    /// @inheritdoc IAnkrBridge
+    uint256 public constant override MIN_PAY_CAPACITY = 1_000 ether;
+    /// @dev Number, sender, recipient, amount and target.
+    uint256 private constant _PAYLOAD_BYTES = 5 * 32;
     /// @dev What a payment may use [gas].
     uint256 internal constant _PAYMENT_GAS = 100_000;
 
@@ -103,7 +110,8 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
     }
 
     /// @inheritdoc BridgeFungible
-    /// @dev {send} to an account, for who knows OpenZeppelin's interface; not of coins, which this cannot take.
+    /// @dev {send} to an account, for who knows OpenZeppelin's interface; not of coins, nor where the gateway takes a fee:
+    /// no value can come with it.
     function crosschainTransfer(
         bytes memory to,
         uint256 amount
@@ -138,10 +146,26 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
         transfer = _transferOf(block.chainid, address(this), number);
         // Interactions
         _onSend(msg.sender, amount);
-        bytes memory chain = InteroperableAddress.formatEvmV1(_peerChain);
-        bytes memory payload = abi.encode(number, msg.sender, to, left, target);
-        sendId = _sendMessageToCounterpart(chain, payload, new bytes[](0));
+        sendId = _announce(abi.encode(number, msg.sender, to, left, target), amount);
         emit Sent(transfer, msg.sender, to, number, left, fee, target, sendId);
+    }
+
+    /// @inheritdoc IAnkrBridge
+    function gatewayFee() external view override returns (uint256) {
+        return IBridgeGateway(gateway).quote(_PAYLOAD_BYTES);
+    }
+
+    /// @dev To the other end; what came along besides `amount` is the gateway's.
+    function _announce(bytes memory payload, uint256 amount) private returns (bytes32 sendId) {
+        uint256 own = currency() == address(0) ? amount : 0;
+        if (msg.value < own) revert Currency_WrongValue(msg.value, own);
+        bytes memory peer = InteroperableAddress.formatEvmV1(_peerChain, _peer);
+        return
+            IERC7786GatewaySource(gateway).sendMessage{value: msg.value - own}(
+                peer,
+                payload,
+                new bytes[](0)
+            );
     }
 
     // ---- Receiving ----
@@ -307,7 +331,9 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
             revert AnkrBridge_InvalidSetting("waitSeconds");
         }
         if (next.sendPeriod == 0) revert AnkrBridge_InvalidSetting("sendPeriod");
-        if (next.payPeriod == 0) revert AnkrBridge_InvalidSetting("payPeriod");
+        // What is owed cannot be held back for good.
+        if (next.payCapacity < MIN_PAY_CAPACITY) revert AnkrBridge_InvalidSetting("payCapacity");
+        if (next.payPeriod == 0 || next.payPeriod > MAX_WAIT) revert AnkrBridge_InvalidSetting("payPeriod");
     }
 
     /// @inheritdoc IAnkrBridge
@@ -335,7 +361,7 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
 
     // ---- What differs between the ends ----
 
-    // `_onSend` takes exactly so much, `_onReceive` pays it or reverts (BridgeFungible).
+    // `_onSend` takes exactly so much of a token, `_onReceive` pays it or reverts (BridgeFungible).
 
     /// @dev Whether sending adds to what is outstanding, as it does at the escrow; at a far end, receiving does.
     function _isHome() internal pure virtual returns (bool);

@@ -27,7 +27,7 @@ contract BridgedAnkrEscrow is AnkrBridge {
     }
 
     function _onSend(address from, uint256 amount) internal override {
-        _currency.pull(from, amount);
+        _currency.pullToken(from, amount);
     }
 
     function _give(address to, uint256 amount) internal override returns (bool) {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IEscrow} from "../interfaces/IEscrow.sol";
-import {Currency, Currency_WrongValue} from "../libraries/Currency.sol";
+import {Currency} from "../libraries/Currency.sol";
 import {AnkrBridge} from "./AnkrBridge.sol";
 import {BridgedAnkr} from "./BridgedAnkr.sol";
 import {MarketDeposit} from "./MarketDeposit.sol";
@@ -27,7 +27,6 @@ contract MintingAnkrBridge is AnkrBridge {
 
     /// @dev The fee is made again when it is collected.
     function _onSend(address from, uint256 amount) internal override {
-        if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
         token.crosschainBurn(from, amount);
     }
 

@@ -27,9 +27,8 @@ contract NativeAnkrVault is AnkrBridge {
         return false;
     }
 
-    function _onSend(address from, uint256 amount) internal override {
-        _COIN.pull(from, amount);
-    }
+    /// @dev They came with the call, which the bridge makes sure of.
+    function _onSend(address, uint256) internal override {}
 
     function _give(address to, uint256 amount) internal override returns (bool) {
         return _COIN.tryPush(to, amount, _PAYMENT_GAS);

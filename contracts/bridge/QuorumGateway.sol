@@ -2,28 +2,20 @@
 pragma solidity 0.8.37;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-import {
-    IERC7786GatewaySource,
-    IERC7786Recipient
-} from "@openzeppelin/contracts/interfaces/draft-IERC7786.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 
 import {IQuorumGateway} from "../interfaces/IQuorumGateway.sol";
+import {BridgeGateway} from "./BridgeGateway.sol";
 
-/// @title ERC-7786 gateway between two chains; see {IQuorumGateway}.
-contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardTransient {
-    // ---- Constants and immutables ----
+/// @title ERC-7786 gateway between two chains that attesters vouch for; see {IQuorumGateway}.
+contract QuorumGateway is IQuorumGateway, BridgeGateway, EIP712, Ownable2Step {
+    // ---- Constants ----
 
     /// @inheritdoc IQuorumGateway
     uint256 public constant override OVERLAP = 1 days;
     uint256 private constant _MAX_ATTESTERS = 32;
     bytes32 private constant _ATTESTATION = keccak256("Attestation(bytes32 message,uint64 epoch)");
-
-    uint256 private immutable _peerChain;
-    address private immutable _peer;
 
     // ---- Storage ----
 
@@ -34,16 +26,11 @@ contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardT
     uint40 private _overlapUntil;
     bool private _distrusted;
     /// @inheritdoc IQuorumGateway
-    uint256 public override sent;
-    /// @inheritdoc IQuorumGateway
     address public override guardian;
     address[] private _attesters;
     /// @inheritdoc IQuorumGateway
     mapping(uint256 epoch => mapping(address account => bool)) public override isAttester;
-    /// @inheritdoc IQuorumGateway
-    mapping(bytes32 receiveId => bool) public override isDelivered;
 
-    /// @dev The gateway on the other chain may not be there yet: its address is computed beforehand.
     constructor(
         uint256 peerChain,
         address peer_,
@@ -51,51 +38,18 @@ contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardT
         uint16 threshold,
         address owner,
         address guardian_
-    ) EIP712("Neura QuorumGateway", "1") Ownable(owner) {
-        if (peerChain == block.chainid || peerChain == 0 || peer_ == address(0)) {
-            revert QuorumGateway_InvalidPeer(peerChain, peer_);
-        }
-        _peerChain = peerChain;
-        _peer = peer_;
+    ) BridgeGateway(peerChain, peer_) EIP712("Neura QuorumGateway", "1") Ownable(owner) {
         _setQuorum(attesters, threshold);
         _setGuardian(guardian_);
     }
 
-    // ---- Sending ----
-
-    /// @inheritdoc IERC7786GatewaySource
-    function sendMessage(
-        bytes calldata recipient,
-        bytes calldata payload,
-        bytes[] calldata attributes
-    ) external payable override returns (bytes32 sendId) {
-        if (attributes.length != 0) revert UnsupportedAttribute(bytes4(attributes[0]));
-        if (msg.value != 0) revert QuorumGateway_ValueNotCarried(msg.value);
-        (bool parsed, uint256 chain, address account) = InteroperableAddress.tryParseEvmV1Calldata(recipient);
-        // Bytes behind the address are no part of it.
-        bool exact = parsed && recipient.length == 26 + uint8(recipient[4]) && account != address(0);
-        if (!exact || chain != _peerChain) revert QuorumGateway_InvalidRecipient(recipient);
-        uint256 nonce = ++sent;
-        sendId = _idOf(
-            Message({
-                sourceChain: block.chainid,
-                sourceGateway: address(this),
-                nonce: nonce,
-                sender: msg.sender,
-                destinationChain: chain,
-                destinationGateway: _peer,
-                recipient: account,
-                payload: payload
-            })
-        );
-        emit MessageNumbered(sendId, nonce);
-        bytes memory sender = InteroperableAddress.formatEvmV1(block.chainid, msg.sender);
-        emit MessageSent(sendId, sender, recipient, payload, 0, attributes);
+    /// @dev Attesters read the log.
+    function _carry(bytes memory) internal override {
+        if (msg.value != 0) revert BridgeGateway_WrongFee(msg.value, 0);
     }
 
-    /// @inheritdoc IERC7786GatewaySource
-    function supportsAttribute(bytes4) external pure override returns (bool) {
-        return false;
+    function _feeOf(bytes memory) internal pure override returns (uint256) {
+        return 0;
     }
 
     // ---- Delivery ----
@@ -106,24 +60,9 @@ contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardT
         uint64 epoch,
         bytes[] calldata signatures
     ) external override nonReentrant {
-        // Check
-        bytes32 id = _idOf(message);
-        if (
-            message.sourceChain != _peerChain ||
-            message.sourceGateway != _peer ||
-            message.destinationChain != block.chainid ||
-            message.destinationGateway != address(this)
-        ) revert QuorumGateway_WrongRoute(id);
-        if (isDelivered[id]) revert QuorumGateway_AlreadyDelivered(id);
+        bytes32 id = _checkedIdOf(message);
         _checkSignatures(id, epoch, signatures);
-        // Effect
-        isDelivered[id] = true;
-        emit MessageDelivered(id, msg.sender);
-        // Interaction
-        bytes memory sender = InteroperableAddress.formatEvmV1(message.sourceChain, message.sender);
-        bytes4 answer = IERC7786Recipient(message.recipient).receiveMessage(id, sender, message.payload);
-        if (answer != IERC7786Recipient.receiveMessage.selector)
-            revert QuorumGateway_Refused(message.recipient);
+        _deliver(message, id);
     }
 
     function _checkSignatures(bytes32 id, uint64 epoch, bytes[] calldata signatures) private view {
@@ -201,11 +140,6 @@ contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardT
     // ---- Views ----
 
     /// @inheritdoc IQuorumGateway
-    function peer() external view override returns (uint256 chain, address gateway) {
-        return (_peerChain, _peer);
-    }
-
-    /// @inheritdoc IQuorumGateway
     function quorum() external view override returns (Quorum memory) {
         return
             Quorum({
@@ -215,15 +149,6 @@ contract QuorumGateway is IQuorumGateway, EIP712, Ownable2Step, ReentrancyGuardT
                 distrusted: _distrusted,
                 attesters: _attesters
             });
-    }
-
-    /// @inheritdoc IQuorumGateway
-    function idOf(Message calldata message) external pure override returns (bytes32) {
-        return _idOf(message);
-    }
-
-    function _idOf(Message memory message) private pure returns (bytes32) {
-        return keccak256(abi.encode(message));
     }
 
     /// @inheritdoc IQuorumGateway

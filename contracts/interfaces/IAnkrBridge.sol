@@ -122,11 +122,12 @@ interface IAnkrBridge {
     /// @notice Coins have to be sent along: {send}.
     error AnkrBridge_UseSend();
 
-    /// @notice Takes `amount` [wei] of the caller's, `msg.value` where it is the coin, and announces it less the fee at the
-    /// other end.
+    /// @notice Takes `amount` [wei] of the caller's, out of the value that comes along where it is the coin, and announces it
+    /// less the fee at the other end. What else comes along is the gateway's, and has to be exactly {gatewayFee}.
     /// @return transfer What it is known by at both ends.
     /// @dev Reverts with `AnkrBridge_Paused`, `AnkrBridge_InvalidRecipient`, `AnkrBridge_BelowMinimum`,
-    /// `AnkrBridge_SendLimit`, `AnkrBridge_NotOutstanding`, `Currency_WrongValue`, `Currency_InexactTransfer`.
+    /// `AnkrBridge_SendLimit`, `AnkrBridge_NotOutstanding`, `Currency_WrongValue`, `Currency_InexactTransfer`,
+    /// `BridgeGateway_WrongFee`.
     function send(address to, uint256 amount, Target target) external payable returns (bytes32 transfer);
 
     /// @notice Pays what waited long enough, or as much as the limit lets pass. Anybody.
@@ -163,6 +164,10 @@ interface IAnkrBridge {
     // solhint-disable-next-line func-name-mixedcase
     function MAX_WAIT() external view returns (uint256);
 
+    /// @notice What the limit lets be paid out at once, at least [wei]; its period is {MAX_WAIT} at most.
+    // solhint-disable-next-line func-name-mixedcase
+    function MIN_PAY_CAPACITY() external view returns (uint256);
+
     function settings() external view returns (Settings memory);
     function books() external view returns (Books memory);
 
@@ -180,6 +185,9 @@ interface IAnkrBridge {
     /// @notice The chain of the other end, and the contract there.
     function counterpart() external view returns (uint256 chain, address bridge);
     function gateway() external view returns (address);
+
+    /// @notice What the gateway takes for carrying a transfer now, in this chain's coin [wei].
+    function gatewayFee() external view returns (uint256);
 
     /// @notice The token, or zero for the chain's coin.
     function currency() external view returns (address);

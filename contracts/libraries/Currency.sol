@@ -36,9 +36,15 @@ library CurrencyLib {
     function pull(Currency currency, address from, uint256 amount) internal {
         if (currency.isNative()) {
             if (msg.value != amount) revert Currency_WrongValue(msg.value, amount);
-            return;
+        } else {
+            if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
+            currency.pullToken(from, amount);
         }
-        if (msg.value != 0) revert Currency_WrongValue(msg.value, 0);
+    }
+
+    /// @notice Takes exactly `amount` [wei] of a token from `from` by `transferFrom`; value that comes along is for others.
+    /// @dev Warning: as in {pull}.
+    function pullToken(Currency currency, address from, uint256 amount) internal {
         IERC20 token = IERC20(Currency.unwrap(currency));
         uint256 before = token.balanceOf(address(this));
         SafeERC20.safeTransferFrom(token, from, address(this), amount);

@@ -284,7 +284,7 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
     code: "bridge.nothing-claimable",
     next: "See `bridge status` for where a transfer is.",
   },
-  QuorumGateway_AlreadyDelivered: { code: "bridge.already-delivered", next: "See `bridge status`." },
+  BridgeGateway_AlreadyDelivered: { code: "bridge.already-delivered", next: "See `bridge status`." },
   QuorumGateway_TooFewSignatures: {
     code: "bridge.too-few-attestations",
     next: "Wait until more attesters have signed: see `bridge status`.",

@@ -7,6 +7,7 @@ import {IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC77
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {IQuorumGateway} from "../../../contracts/interfaces/IQuorumGateway.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {BridgeTest} from "./BridgeTest.sol";
@@ -39,7 +40,7 @@ contract BridgeAttacksTest is BridgeTest {
         uint256 number = back ? 1 : 2;
         send(from, ALICE, ALICE, wei_, ACCOUNT);
         uint256 left = wei_ - 0.25 ether;
-        IQuorumGateway.Message memory message = messageTo(
+        IBridgeGateway.Message memory message = messageTo(
             to,
             number,
             payloadOf(number, ALICE, ALICE, left, ACCOUNT)
@@ -47,7 +48,7 @@ contract BridgeAttacksTest is BridgeTest {
         bytes memory data = callOf(to, message);
         // At the end that sent it, whatever that one signs.
         vm.chainId(from.chain);
-        bytes4 why = IQuorumGateway.QuorumGateway_WrongRoute.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongRoute.selector;
         bytes memory reason = abi.encodeWithSelector(why, idOf(message));
         refuse(address(from.gateway), STRANGER, data, reason);
         refuse(address(from.gateway), STRANGER, callOf(from, message), reason);
@@ -58,7 +59,7 @@ contract BridgeAttacksTest is BridgeTest {
         uint256 had = moneyOf(to, ALICE);
         pass(address(to.gateway), STRANGER, 0, data);
         assertEq(moneyOf(to, ALICE), had + left, "paid");
-        why = IQuorumGateway.QuorumGateway_AlreadyDelivered.selector;
+        why = IBridgeGateway.BridgeGateway_AlreadyDelivered.selector;
         reason = abi.encodeWithSelector(why, idOf(message));
         refuse(address(to.gateway), STRANGER, data, reason);
         // By another message of the same number.
@@ -72,7 +73,7 @@ contract BridgeAttacksTest is BridgeTest {
     /// @dev A pair that is made anew beside the old one pays nothing of the old one's.
     function test_A36_aNewPairIsAnother() external {
         lock(LOCKED);
-        IQuorumGateway.Message memory message = messageTo(
+        IBridgeGateway.Message memory message = messageTo(
             home,
             1,
             payloadOf(1, ALICE, STRANGER, 5 ether, ACCOUNT)
@@ -83,10 +84,10 @@ contract BridgeAttacksTest is BridgeTest {
         open(address(_token), address(0), address(0));
         lock(LOCKED);
         vm.chainId(HOME_CHAIN);
-        bytes4 why = IQuorumGateway.QuorumGateway_WrongRoute.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongRoute.selector;
         refuse(address(home.gateway), STRANGER, data, abi.encodeWithSelector(why, idOf(message)));
         // With the old bridge's name for a sender.
-        IQuorumGateway.Message memory forged = messageTo(home, 1, message.payload);
+        IBridgeGateway.Message memory forged = messageTo(home, 1, message.payload);
         forged.sender = old;
         (bool success, ) = address(home.gateway).call(callOf(home, forged));
         assertTrue(!success, "the old end's went through");
@@ -236,7 +237,7 @@ contract BridgeAttacksTest is BridgeTest {
         ];
         address[3] memory targets = [address(home.gateway), address(_token), address(home.bridge)];
         for (uint256 i = 0; i < 12; ++i) {
-            IQuorumGateway.Message memory message = messageTo(home, 1 + i, payloads[i % 4]);
+            IBridgeGateway.Message memory message = messageTo(home, 1 + i, payloads[i % 4]);
             (message.sender, message.recipient) = (sender, targets[i / 4]);
             (bool success, ) = address(home.gateway).call(callOf(home, message));
             assertTrue(!success, "went through");

@@ -5,6 +5,7 @@ import {ERC7786Recipient} from "@openzeppelin/contracts/crosschain/ERC7786Recipi
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {IQuorumGateway} from "../../../contracts/interfaces/IQuorumGateway.sol";
 import {Actor} from "../../../contracts/mocks/Actor.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
@@ -258,7 +259,7 @@ abstract contract BridgeHandler is BridgeTest {
         Side storage side = _sideOf(isFar);
         Model storage model = _models[isFar];
         Transfer storage transfer = _transfers[i];
-        IQuorumGateway.Message memory message = _messageOf(transfer);
+        IBridgeGateway.Message memory message = _messageOf(transfer);
         bytes memory data = _callOf(side, message, model.epoch, THRESHOLD);
         bytes memory problem = _problemOfDelivering(model, transfer, idOf(message));
         if (problem.length != 0) {
@@ -297,7 +298,7 @@ abstract contract BridgeHandler is BridgeTest {
         bytes32 id
     ) private view returns (bytes memory) {
         if (transfer.delivered) {
-            return abi.encodeWithSelector(IQuorumGateway.QuorumGateway_AlreadyDelivered.selector, id);
+            return abi.encodeWithSelector(IBridgeGateway.BridgeGateway_AlreadyDelivered.selector, id);
         }
         if (model.distrusted) {
             return abi.encodeWithSelector(IQuorumGateway.QuorumGateway_Distrusted.selector, model.epoch);
@@ -352,7 +353,7 @@ abstract contract BridgeHandler is BridgeTest {
     ) private view returns (bytes memory) {
         Side storage side = _sideOf(isFar);
         uint64 epoch = _models[isFar].epoch;
-        IQuorumGateway.Message memory message = _messageOf(transfer);
+        IBridgeGateway.Message memory message = _messageOf(transfer);
         bytes32 id = idOf(message);
         bytes[] memory signatures = attest(keys, kind == 3 ? 2 : 3, digestFor(side, id, epoch));
         if (kind == 0) message.nonce += 1_000 + (random % 1_000);
@@ -376,13 +377,13 @@ abstract contract BridgeHandler is BridgeTest {
         bytes memory to = InteroperableAddress.formatEvmV1(other.chain, address(other.bridge));
         vm.prank(who);
         side.gateway.sendMessage(to, payload, new bytes[](0));
-        IQuorumGateway.Message memory message = messageTo(other, side.gateway.sent(), payload);
+        IBridgeGateway.Message memory message = messageTo(other, side.gateway.sent(), payload);
         message.sender = who;
         _refuseSmuggled(!isFar, message, who);
         return true;
     }
 
-    function _refuseSmuggled(bool isFar, IQuorumGateway.Message memory message, address who) private {
+    function _refuseSmuggled(bool isFar, IBridgeGateway.Message memory message, address who) private {
         Side storage side = _sideOf(isFar);
         vm.chainId(side.chain);
         bytes memory sender = InteroperableAddress.formatEvmV1(otherOf(side).chain, who);
@@ -519,7 +520,7 @@ abstract contract BridgeHandler is BridgeTest {
         settings.threshold = uint96(200 ether + ((b >> 128) % 2_000 ether));
         settings.waitSeconds = uint32(1 + (c % 3 days));
         settings.sendCapacity = uint96(1_000 ether + ((c >> 32) % 9_000 ether));
-        settings.payCapacity = uint96(500 ether + ((c >> 96) % 5_000 ether));
+        settings.payCapacity = uint96(1_000 ether + ((c >> 96) % 5_000 ether));
         settings.sendPeriod = uint24(1 hours + ((c >> 160) % 3 days));
         settings.payPeriod = uint24(1 hours + ((c >> 190) % 3 days));
         set(side, settings);
@@ -684,7 +685,7 @@ abstract contract BridgeHandler is BridgeTest {
 
     // ---- Helpers ----
 
-    function _messageOf(Transfer storage transfer) private view returns (IQuorumGateway.Message memory) {
+    function _messageOf(Transfer storage transfer) private view returns (IBridgeGateway.Message memory) {
         Side storage side = _sideOf(transfer.toFar);
         bytes memory payload = payloadOf(
             transfer.number,
@@ -698,7 +699,7 @@ abstract contract BridgeHandler is BridgeTest {
 
     function _callOf(
         Side storage side,
-        IQuorumGateway.Message memory message,
+        IBridgeGateway.Message memory message,
         uint64 epoch,
         uint256 count
     ) private view returns (bytes memory) {

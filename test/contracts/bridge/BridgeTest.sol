@@ -6,6 +6,7 @@ import {IERC7786Recipient} from "@openzeppelin/contracts/interfaces/draft-IERC77
 import {AnkrBridge} from "../../../contracts/bridge/AnkrBridge.sol";
 import {BridgedAnkr} from "../../../contracts/bridge/BridgedAnkr.sol";
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {IQuorumGateway} from "../../../contracts/interfaces/IQuorumGateway.sol";
 import {Currency} from "../../../contracts/libraries/Currency.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
@@ -274,7 +275,7 @@ abstract contract BridgeTest is MarketTest {
         Side storage side,
         uint256 nonce,
         bytes memory payload
-    ) internal view returns (IQuorumGateway.Message memory message) {
+    ) internal view returns (IBridgeGateway.Message memory message) {
         Side storage peer = otherOf(side);
         message.sourceChain = peer.chain;
         message.sourceGateway = address(peer.gateway);
@@ -286,7 +287,7 @@ abstract contract BridgeTest is MarketTest {
         message.payload = payload;
     }
 
-    function idOf(IQuorumGateway.Message memory message) internal pure returns (bytes32) {
+    function idOf(IBridgeGateway.Message memory message) internal pure returns (bytes32) {
         return keccak256(abi.encode(message));
     }
 
@@ -303,13 +304,13 @@ abstract contract BridgeTest is MarketTest {
     /// @notice The call that delivers it, with the signatures of a quorum of the first epoch.
     function callOf(
         Side storage side,
-        IQuorumGateway.Message memory message
+        IBridgeGateway.Message memory message
     ) internal view returns (bytes memory) {
         bytes[] memory signatures = attest(keys, THRESHOLD, digestFor(side, idOf(message), 1));
         return abi.encodeCall(IQuorumGateway.deliver, (message, 1, signatures));
     }
 
-    function deliver(Side storage side, IQuorumGateway.Message memory message) internal {
+    function deliver(Side storage side, IBridgeGateway.Message memory message) internal {
         vm.chainId(side.chain);
         pass(address(side.gateway), RELAYER, 0, callOf(side, message));
     }

@@ -11,8 +11,8 @@ import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-Interope
 
 import {AnkrBridge} from "../../../contracts/bridge/AnkrBridge.sol";
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
-import {IQuorumGateway} from "../../../contracts/interfaces/IQuorumGateway.sol";
-import {Currency_NoCode, Currency_WrongValue} from "../../../contracts/libraries/Currency.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
+import {Currency_NoCode} from "../../../contracts/libraries/Currency.sol";
 import {BlocklistERC20} from "../../../contracts/mocks/BlocklistERC20.sol";
 import {BridgeTest} from "./BridgeTest.sol";
 
@@ -88,7 +88,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A40_RevertWhen_SettingsAreBeyondBounds(uint8 which, uint96 above) external {
         IAnkrBridge.Settings memory settings = someSettings();
-        uint256 kind = which % 8;
+        uint256 kind = which % 9;
         string memory what;
         if (kind == 0) {
             settings.minimum = uint96(bound(above, 10_000 ether + 1, MAX_AMOUNT));
@@ -103,9 +103,12 @@ contract BridgedAnkrEscrowTest is BridgeTest {
             what = "waitSeconds";
         } else if (kind == 5) (settings.sendPeriod, what) = (0, "sendPeriod");
         else if (kind == 6) (settings.payPeriod, what) = (0, "payPeriod");
-        else {
-            settings.minimum = 10_000 ether + 1;
-            what = "minimum";
+        else if (kind == 7) {
+            settings.payPeriod = uint24(bound(above, 30 days + 1, type(uint24).max));
+            what = "payPeriod";
+        } else {
+            settings.payCapacity = uint96(bound(above, 0, 1_000 ether - 1));
+            what = "payCapacity";
         }
         refuse(address(_escrow), OWNER, abi.encodeCall(_escrow.setSettings, (settings)), _invalid(what));
         AnkrBridge.Creation memory creation = creationOf(home, address(0));
@@ -114,7 +117,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     }
 
     function test_A40_settingsBeyondBounds() external {
-        for (uint8 i = 0; i < 8; ++i) this.testFuzz_A40_RevertWhen_SettingsAreBeyondBounds(i, 0);
+        for (uint8 i = 0; i < 9; ++i) this.testFuzz_A40_RevertWhen_SettingsAreBeyondBounds(i, 0);
     }
 
     // ---- Settings and roles ----
@@ -126,7 +129,8 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         if (settings.fee != 0 && settings.feeReceiver == address(0)) settings.feeReceiver = FEES;
         settings.waitSeconds = uint32(bound(settings.waitSeconds, 1, 30 days));
         settings.sendPeriod = uint24(bound(settings.sendPeriod, 1, type(uint24).max));
-        settings.payPeriod = uint24(bound(settings.payPeriod, 1, type(uint24).max));
+        settings.payCapacity = uint96(bound(settings.payCapacity, 1_000 ether, MAX_AMOUNT));
+        settings.payPeriod = uint24(bound(settings.payPeriod, 1, 30 days));
         vm.expectEmit(address(_escrow));
         emit IAnkrBridge.SettingsSet(settings);
         set(home, settings);
@@ -217,7 +221,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         uint256 number = _escrow.sent() + 1;
         bytes32 id = idOf(messageTo(far, number, payloadOf(number, from, to, left, target)));
         vm.expectEmit(address(home.gateway));
-        emit IQuorumGateway.MessageNumbered(id, number);
+        emit IBridgeGateway.MessageNumbered(id, number);
         vm.expectEmit(address(_escrow));
         emit IAnkrBridge.Sent(transferFrom(home, number), from, to, number, left, 0.25 ether, target, id);
         vm.prank(from);
@@ -320,7 +324,8 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         uint256 amount = bound(value, 1, MAX_AMOUNT);
         vm.deal(ALICE, amount);
         enrich(home, ALICE, 1 ether);
-        bytes memory reason = abi.encodeWithSelector(Currency_WrongValue.selector, amount, 0);
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongFee.selector;
+        bytes memory reason = abi.encodeWithSelector(why, amount, 0);
         refuse(address(_escrow), ALICE, amount, _sendCall(BOB, 1 ether), reason);
         assertEq(ALICE.balance, amount, "kept");
     }
@@ -434,7 +439,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
     function testFuzz_A38_RevertWhen_SenderIsNotTheOtherEnd(address sender) external {
         vm.assume(sender != address(far.bridge));
         lock(LOCKED);
-        IQuorumGateway.Message memory message = messageTo(
+        IBridgeGateway.Message memory message = messageTo(
             home,
             1,
             payloadOf(1, ALICE, STRANGER, 1 ether, ACCOUNT)
@@ -455,7 +460,7 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         lock(LOCKED);
         arrive(home, number, BOB, bound(amount, 0, 2_000 ether), ACCOUNT);
         // The same number by another message, whatever else it says.
-        IQuorumGateway.Message memory message = messageTo(
+        IBridgeGateway.Message memory message = messageTo(
             home,
             uint256(keccak256(abi.encode(number))),
             payloadOf(number, BOB, STRANGER, other, MARKET)

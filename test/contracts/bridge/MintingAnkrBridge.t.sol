@@ -9,7 +9,7 @@ import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-Interope
 
 import {BridgedAnkr} from "../../../contracts/bridge/BridgedAnkr.sol";
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
-import {Currency_WrongValue} from "../../../contracts/libraries/Currency.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {BridgeTest} from "./BridgeTest.sol";
 
@@ -146,7 +146,8 @@ contract MintingAnkrBridgeTest is BridgeTest {
         uint256 amount = bound(value, 1, MAX_AMOUNT);
         arrive(far, 1, BOB, 10 ether, ACCOUNT);
         vm.deal(BOB, amount);
-        bytes memory reason = abi.encodeWithSelector(Currency_WrongValue.selector, amount, 0);
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongFee.selector;
+        bytes memory reason = abi.encodeWithSelector(why, amount, 0);
         bytes memory data = abi.encodeCall(_bridge.send, (BOB, 1 ether, ACCOUNT));
         refuse(address(_bridge), BOB, amount, data, reason);
         assertEq(_token.balanceOf(BOB), 10 ether, "kept");

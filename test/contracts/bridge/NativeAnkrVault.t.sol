@@ -7,6 +7,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {InteroperableAddress} from "@openzeppelin/contracts/utils/draft-InteroperableAddress.sol";
 
 import {IAnkrBridge} from "../../../contracts/interfaces/IAnkrBridge.sol";
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {Currency_WrongValue} from "../../../contracts/libraries/Currency.sol";
 import {Actor} from "../../../contracts/mocks/Actor.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
@@ -127,7 +128,9 @@ contract NativeAnkrVaultTest is BridgeTest {
         vm.assume(value != wei_);
         vm.deal(ALICE, value);
         bytes memory data = abi.encodeCall(_vault.send, (BOB, wei_, ACCOUNT));
-        bytes memory reason = abi.encodeWithSelector(Currency_WrongValue.selector, value, wei_);
+        bytes memory reason = value < wei_
+            ? abi.encodeWithSelector(Currency_WrongValue.selector, value, wei_)
+            : abi.encodeWithSelector(IBridgeGateway.BridgeGateway_WrongFee.selector, value - wei_, 0);
         refuse(address(_vault), ALICE, value, data, reason);
         assertEq(ALICE.balance, value, "kept");
     }

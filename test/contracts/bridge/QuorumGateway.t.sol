@@ -10,6 +10,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
+import {IBridgeGateway} from "../../../contracts/interfaces/IBridgeGateway.sol";
 import {IQuorumGateway} from "../../../contracts/interfaces/IQuorumGateway.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {PhantomERC20} from "../../../contracts/mocks/PhantomERC20.sol";
@@ -67,7 +68,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_PeerIsNone(uint256 chain) external {
         bytes memory reason = abi.encodeWithSelector(
-            IQuorumGateway.QuorumGateway_InvalidPeer.selector,
+            IBridgeGateway.BridgeGateway_InvalidPeer.selector,
             chain,
             address(0)
         );
@@ -79,7 +80,7 @@ contract QuorumGatewayTest is BridgeTest {
         for (uint256 i = 0; i < 2; ++i) {
             uint256 chain = i * FAR_CHAIN;
             bytes memory reason = abi.encodeWithSelector(
-                IQuorumGateway.QuorumGateway_InvalidPeer.selector,
+                IBridgeGateway.BridgeGateway_InvalidPeer.selector,
                 chain,
                 peer
             );
@@ -152,13 +153,13 @@ contract QuorumGatewayTest is BridgeTest {
         vm.assume(to != address(0) && sender != address(vm));
         for (uint256 i = 0; i < before % 3; ++i) _send(_recipient(HOME_CHAIN, to), "", STRANGER);
         uint256 nonce = 1 + (before % 3);
-        IQuorumGateway.Message memory message = messageTo(home, nonce, payload);
+        IBridgeGateway.Message memory message = messageTo(home, nonce, payload);
         (message.sender, message.recipient) = (sender, to);
         bytes32 id = idOf(message);
         assertTrue(_gateway.idOf(message) == id, "idOf");
         bytes memory recipient = _recipient(HOME_CHAIN, to);
         vm.expectEmit(address(_gateway));
-        emit IQuorumGateway.MessageNumbered(id, nonce);
+        emit IBridgeGateway.MessageNumbered(id, nonce);
         vm.expectEmit(address(_gateway));
         emit IERC7786GatewaySource.MessageSent(
             id,
@@ -209,8 +210,8 @@ contract QuorumGatewayTest is BridgeTest {
             IERC7786GatewaySource.sendMessage,
             (recipient, "", new bytes[](0))
         );
-        bytes4 why = IQuorumGateway.QuorumGateway_ValueNotCarried.selector;
-        refuse(address(_gateway), STRANGER, amount, data, abi.encodeWithSelector(why, amount));
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongFee.selector;
+        refuse(address(_gateway), STRANGER, amount, data, abi.encodeWithSelector(why, amount, 0));
         assertEq(STRANGER.balance, amount, "kept");
     }
 
@@ -230,13 +231,13 @@ contract QuorumGatewayTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_delivers(address sender, bytes calldata payload, uint256 nonce, address who) external {
         vm.assume(who != address(vm));
-        IQuorumGateway.Message memory message = _message(nonce, payload);
+        IBridgeGateway.Message memory message = _message(nonce, payload);
         message.sender = sender;
         bytes32 id = idOf(message);
         assertTrue(!_gateway.isDelivered(id), "delivered before");
         bytes memory data = callOf(far, message);
         vm.expectEmit(address(_gateway));
-        emit IQuorumGateway.MessageDelivered(id, who);
+        emit IBridgeGateway.MessageDelivered(id, who);
         pass(address(_gateway), who, 0, data);
         assertTrue(_gateway.isDelivered(id), "delivered");
         assertEq(_inbox.received(), 1, "received");
@@ -248,7 +249,7 @@ contract QuorumGatewayTest is BridgeTest {
             address(_gateway),
             who,
             data,
-            _error(IQuorumGateway.QuorumGateway_AlreadyDelivered.selector, id)
+            _error(IBridgeGateway.BridgeGateway_AlreadyDelivered.selector, id)
         );
     }
 
@@ -263,7 +264,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// @dev Any signers of a quorum will do, and all of them; in their order.
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_anyQuorumWillDo(uint256 nonce, uint8 without) external {
-        IQuorumGateway.Message memory message = _message(nonce, "x");
+        IBridgeGateway.Message memory message = _message(nonce, "x");
         uint256 left = without % (ATTESTERS + 1);
         bytes32 digest = digestFor(far, idOf(message), 1);
         bytes[] memory signatures = new bytes[](left == ATTESTERS ? ATTESTERS : ATTESTERS - 1);
@@ -280,7 +281,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignaturesAreTooFew(uint256 nonce, uint8 count) external {
-        IQuorumGateway.Message memory message = _message(nonce, "");
+        IBridgeGateway.Message memory message = _message(nonce, "");
         uint256 few = bound(count, 0, THRESHOLD - 1);
         bytes[] memory signatures = attest(keys, few, digestFor(far, idOf(message), 1));
         bytes4 why = IQuorumGateway.QuorumGateway_TooFewSignatures.selector;
@@ -290,7 +291,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_ASignatureIsForged(uint256 key, uint8 place, bytes32 other) external {
         key = bound(key, 1, _N - 1);
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes32 id = idOf(message);
         vm.assume(other != id);
         bytes[] memory signatures = attest(keys, THRESHOLD, digestFor(far, id, 1));
@@ -310,7 +311,7 @@ contract QuorumGatewayTest is BridgeTest {
 
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignersAreUnordered(uint8 place, bool twice) external {
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes[] memory signatures = attest(keys, ATTESTERS, digestFor(far, idOf(message), 1));
         uint256 i = bound(place, 1, ATTESTERS - 1);
         address signer = vm.addr(keys[i - 1]);
@@ -320,7 +321,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     function test_A37_RevertWhen_OneSignsForAll() external {
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes[] memory signatures = new bytes[](THRESHOLD);
         for (uint256 i = 0; i < THRESHOLD; ++i) {
             signatures[i] = sign(keys[3], digestFor(far, idOf(message), 1));
@@ -331,7 +332,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// @dev One of four that has lost its key makes no message, whatever it signs and whoever delivers.
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A38_oneAttesterMakesNoMessage(uint8 who, uint256 nonce) external {
-        IQuorumGateway.Message memory message = _message(nonce, "forged");
+        IBridgeGateway.Message memory message = _message(nonce, "forged");
         bytes[] memory signatures = new bytes[](1);
         signatures[0] = sign(keys[who % ATTESTERS], digestFor(far, idOf(message), 1));
         bytes4 why = IQuorumGateway.QuorumGateway_TooFewSignatures.selector;
@@ -341,7 +342,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// @dev Anything else than 65 bytes of a low s is no signature, and zero is no signer.
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A37_RevertWhen_SignatureIsMalformed(uint256 nonce, uint8 place, uint8 length) external {
-        IQuorumGateway.Message memory message = _message(nonce, "");
+        IBridgeGateway.Message memory message = _message(nonce, "");
         bytes32 digest = digestFor(far, idOf(message), 1);
         uint256 i = place % THRESHOLD;
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(keys[i], digest);
@@ -367,7 +368,7 @@ contract QuorumGatewayTest is BridgeTest {
     function testFuzz_A36_RevertWhen_RouteIsAnother(uint256 chain, address gateway, uint8 field) external {
         vm.assume(chain != HOME_CHAIN && chain != FAR_CHAIN);
         vm.assume(gateway != address(home.gateway) && gateway != address(far.gateway));
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         if (field % 5 == 0) message.sourceChain = chain;
         else if (field % 5 == 1) message.sourceGateway = gateway;
         else if (field % 5 == 2) message.destinationChain = chain;
@@ -381,7 +382,7 @@ contract QuorumGatewayTest is BridgeTest {
         }
         bytes32 id = idOf(message);
         bytes[] memory signatures = attest(keys, THRESHOLD, digestFor(far, id, 1));
-        _refuse(message, 1, signatures, _error(IQuorumGateway.QuorumGateway_WrongRoute.selector, id));
+        _refuse(message, 1, signatures, _error(IBridgeGateway.BridgeGateway_WrongRoute.selector, id));
     }
 
     function test_A36_routes() external {
@@ -392,16 +393,16 @@ contract QuorumGatewayTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_RevertWhen_TheChainHasAnotherId(uint64 id) external {
         vm.assume(id != FAR_CHAIN);
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes memory data = callOf(far, message);
         vm.chainId(id);
-        bytes4 why = IQuorumGateway.QuorumGateway_WrongRoute.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongRoute.selector;
         refuse(address(_gateway), RELAYER, data, _error(why, idOf(message)));
     }
 
     /// @dev Signatures for the gateway at the other end are none here, with the same attesters.
     function test_A36_RevertWhen_SignedForAnotherDomain() external {
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes[] memory signatures = attest(keys, THRESHOLD, digestFor(home, idOf(message), 1));
         address signer = ECDSA.recover(digestFor(far, idOf(message), 1), signatures[0]);
         _refuse(message, 1, signatures, _invalidSigner(signer, 1));
@@ -409,12 +410,12 @@ contract QuorumGatewayTest is BridgeTest {
 
     /// @dev A new deployment with the same attesters and peer takes nothing of the old one's, and the other way around.
     function test_A36_RevertWhen_Redeployed() external {
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes memory data = callOf(far, message);
         address again = maker.make(
             codeOfGateway(HOME_CHAIN, address(home.gateway), accountsOf(keys), THRESHOLD)
         );
-        bytes4 why = IQuorumGateway.QuorumGateway_WrongRoute.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_WrongRoute.selector;
         refuse(again, RELAYER, data, _error(why, idOf(message)));
         pass(address(_gateway), RELAYER, 0, data);
     }
@@ -424,12 +425,12 @@ contract QuorumGatewayTest is BridgeTest {
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_RevertWhen_RecipientRefuses(bytes calldata reason, bytes4 answer) external {
         vm.assume(answer != IERC7786Recipient.receiveMessage.selector && reason.length != 0);
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes memory data = callOf(far, message);
         _inbox.setAnswer(answer, reason);
         refuse(address(_gateway), RELAYER, data, reason);
         _inbox.setAnswer(answer, "");
-        bytes4 why = IQuorumGateway.QuorumGateway_Refused.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_Refused.selector;
         refuse(address(_gateway), RELAYER, data, abi.encodeWithSelector(why, address(_inbox)));
         assertTrue(!_gateway.isDelivered(idOf(message)), "delivered");
         // Once it does not, the message is still good.
@@ -451,7 +452,7 @@ contract QuorumGatewayTest is BridgeTest {
         MockERC20(home.token).mint(address(_gateway), 5);
         bytes memory payload = abi.encodeCall(IERC20.transfer, (STRANGER, 5));
         for (uint256 i = 0; i < targets.length - 1; ++i) {
-            IQuorumGateway.Message memory message = _message(1 + i, payload);
+            IBridgeGateway.Message memory message = _message(1 + i, payload);
             (message.sender, message.recipient) = (OWNER, targets[i]);
             refuse(address(_gateway), RELAYER, callOf(far, message), "");
         }
@@ -460,8 +461,8 @@ contract QuorumGatewayTest is BridgeTest {
 
     /// @dev In the middle of a delivery nothing else is delivered, and not the same.
     function test_A36_RevertWhen_RecipientReenters() external {
-        IQuorumGateway.Message memory message = _message(1, "");
-        IQuorumGateway.Message memory second = _message(2, "");
+        IBridgeGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory second = _message(2, "");
         bytes4 why = ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector;
         _inbox.arm(address(_gateway), callOf(far, second));
         deliver(far, message);
@@ -477,7 +478,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// @dev Too little gas fails a delivery; it does not use it up.
     /// hardhat-config: default.fuzz.runs = 32
     function testFuzz_A36_littleGasUsesNothingUp(uint256 gas) external {
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes memory data = callOf(far, message);
         (bool success, ) = address(_gateway).call{gas: bound(gas, 0, 400_000)}(data);
         assertTrue(success == _gateway.isDelivered(idOf(message)), "used up");
@@ -507,7 +508,7 @@ contract QuorumGatewayTest is BridgeTest {
         // Both are good meanwhile, each for its epoch and with its own threshold.
         _deliverBy(next, threshold, 2, 1);
         _deliverBy(keys, THRESHOLD, 1, 2);
-        IQuorumGateway.Message memory message = _message(3, "");
+        IBridgeGateway.Message memory message = _message(3, "");
         bytes[] memory two = attest(keys, THRESHOLD - 1, digestFor(far, idOf(message), 1));
         bytes4 why = IQuorumGateway.QuorumGateway_TooFewSignatures.selector;
         _refuse(message, 1, two, abi.encodeWithSelector(why, THRESHOLD - 1, THRESHOLD));
@@ -524,7 +525,7 @@ contract QuorumGatewayTest is BridgeTest {
         uint256[] memory rest = new uint256[](3);
         (rest[0], rest[1], rest[2]) = (keys[0], keys[1], keys[2]);
         _rotate(rest, 3);
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes32 digest = digestFor(far, idOf(message), 2);
         bytes[] memory signatures = attest(keys, ATTESTERS, digest);
         _refuse(message, 2, signatures, _invalidSigner(vm.addr(keys[3]), 2));
@@ -535,7 +536,7 @@ contract QuorumGatewayTest is BridgeTest {
     /// @dev Signatures say for which epoch they are: those of an attester that stays are not carried into the next.
     function test_A37_RevertWhen_SignedForAnotherEpoch() external {
         _rotate(keys, THRESHOLD);
-        IQuorumGateway.Message memory message = _message(1, "");
+        IBridgeGateway.Message memory message = _message(1, "");
         bytes32 id = idOf(message);
         bytes[] memory signatures = attest(keys, THRESHOLD, digestFor(far, id, 1));
         address signer = ECDSA.recover(digestFor(far, id, 2), signatures[0]);
@@ -574,7 +575,7 @@ contract QuorumGatewayTest is BridgeTest {
         else _refuseEpoch(a, 3, 2, _invalidEpoch(2, 3));
         _deliverBy(b, 3, 3, 2);
         // A signature of one set beside two of another.
-        IQuorumGateway.Message memory message = _message(3, "");
+        IBridgeGateway.Message memory message = _message(3, "");
         bytes[] memory mixed = attest(b, 3, digestFor(far, idOf(message), 3));
         mixed[1] = sign(a[1], digestFor(far, idOf(message), 3));
         (bool success, ) = address(_gateway).call(
@@ -670,7 +671,7 @@ contract QuorumGatewayTest is BridgeTest {
             IERC7786GatewaySource.sendMessage,
             (recipient, "", new bytes[](0))
         );
-        bytes4 why = IQuorumGateway.QuorumGateway_InvalidRecipient.selector;
+        bytes4 why = IBridgeGateway.BridgeGateway_InvalidRecipient.selector;
         refuse(address(_gateway), STRANGER, data, abi.encodeWithSelector(why, recipient));
         assertEq(_gateway.sent(), 0, "sent");
     }
@@ -682,13 +683,13 @@ contract QuorumGatewayTest is BridgeTest {
     function _message(
         uint256 nonce,
         bytes memory payload
-    ) private view returns (IQuorumGateway.Message memory message) {
+    ) private view returns (IBridgeGateway.Message memory message) {
         message = messageTo(far, nonce, payload);
         message.recipient = address(_inbox);
     }
 
     function _refuse(
-        IQuorumGateway.Message memory message,
+        IBridgeGateway.Message memory message,
         uint64 epoch,
         bytes[] memory signatures,
         bytes memory reason
@@ -704,7 +705,7 @@ contract QuorumGatewayTest is BridgeTest {
     }
 
     function _deliverBy(uint256[] memory signers, uint256 count, uint64 epoch, uint256 nonce) private {
-        IQuorumGateway.Message memory message = _message(nonce, "");
+        IBridgeGateway.Message memory message = _message(nonce, "");
         bytes[] memory signatures = attest(signers, count, digestFor(far, idOf(message), epoch));
         uint256 before = _inbox.received();
         pass(
@@ -722,7 +723,7 @@ contract QuorumGatewayTest is BridgeTest {
         uint64 epoch,
         bytes memory reason
     ) private {
-        IQuorumGateway.Message memory message = _message(99, "");
+        IBridgeGateway.Message memory message = _message(99, "");
         _refuse(message, epoch, attest(signers, count, digestFor(far, idOf(message), epoch)), reason);
     }
 
