@@ -1,10 +1,11 @@
 import { getAddress, isHexString, recoverAddress } from "ethers";
 
 import type { Abortable } from "../abort.ts";
-import { told } from "../chain/errors.ts";
-import { messageOf, NeuraError } from "../errors.ts";
+import { told, unavailable } from "../chain/errors.ts";
+import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
+import { asking } from "../market/context.ts";
 import type { End } from "./context.ts";
-import { attestationDigest, type Route } from "./message.ts";
+import { attestationDigest, type Message, type Route, type SentMessage } from "./message.ts";
 
 /** What an attester says: that a message is final where it was sent. */
 export interface Attestation {
@@ -20,13 +21,20 @@ export interface Quorum {
   readonly threshold: number;
   readonly attesters: readonly string[];
   readonly isDistrusted: boolean;
+  /** Until then what the set before has signed is good [Unix s of the chain]. */
+  readonly overlapUntilSeconds: number;
 }
 
 /** What was found of a message's attestations. */
 export interface Collected {
   readonly quorum: Quorum;
-  /** Good ones of the quorum's epoch, one of each signer, in the order in which the contract takes them. */
+  /**
+   * Good ones of one epoch, one of each signer, in the order in which the contract takes them, and no more than are needed:
+   * of the quorum's epoch, or of the one before where only those are enough.
+   */
   readonly attestations: readonly Attestation[];
+  readonly needed: number;
+  readonly isEnough: boolean;
   /** What could not be asked, and why. */
   readonly troubles: readonly string[];
 }
@@ -34,16 +42,26 @@ export interface Collected {
 /** How long an attester may take to answer [ms], and how much it may say [bytes]. */
 const ANSWER_MS = 10_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** `QuorumGateway` takes no more of an epoch. */
+const MAX_ATTESTERS = 32;
 
 /** Who has to sign for what is delivered at an end. */
 export async function quorumOf({ gatewayContract }: Pick<End, "gatewayContract">): Promise<Quorum> {
-  const { epoch, threshold, attesters, distrusted } = await gatewayContract.quorum();
+  const { epoch, threshold, attesters, distrusted, overlapUntil } = await gatewayContract.quorum();
   return {
     epoch,
     threshold: Number(threshold),
     attesters: attesters.map((each) => getAddress(each)),
     isDistrusted: distrusted,
+    overlapUntilSeconds: Number(overlapUntil),
   };
+}
+
+export interface CollectOptions extends Abortable {
+  readonly urls: readonly string[];
+  readonly quorum?: Quorum | undefined;
+  /** What was found before; where that is enough, nobody is asked. */
+  readonly known?: readonly Attestation[] | undefined;
 }
 
 /**
@@ -53,16 +71,17 @@ export async function quorumOf({ gatewayContract }: Pick<End, "gatewayContract">
 export async function collectAttestations(
   destination: End,
   route: Route,
-  id: string,
-  { urls, quorum, signal }: Abortable & { urls: readonly string[]; quorum?: Quorum | undefined },
+  sent: Pick<SentMessage, "id" | "message">,
+  { urls, quorum: given, known = [], signal }: CollectOptions,
 ): Promise<Collected> {
-  const now = quorum ?? (await quorumOf(destination));
-  const digest = attestationDigest(route, id, now.epoch);
+  const quorum = given ?? (await quorumOf(destination));
+  const before = await enoughOf(destination, route, sent, quorum, [known]);
+  if (before.isEnough || urls.length === 0) return { quorum, ...before, troubles: [] };
   const troubles: string[] = [];
   const answers = await Promise.all(
     urls.map(async (url) => {
       try {
-        return await askAttester(url, id, signal);
+        return await askAttester(url, sent.id, signal);
       } catch (error) {
         signal?.throwIfAborted();
         troubles.push(`${originOf(url)}: ${messageOf(error)}`);
@@ -70,16 +89,62 @@ export async function collectAttestations(
       }
     }),
   );
-  const good = new Map<string, Attestation>();
-  for (const { epoch, signature } of answers.flat()) {
-    const signer = epoch === now.epoch ? signerOf(digest, signature) : undefined;
-    if (signer !== undefined && now.attesters.includes(signer))
-      good.set(signer, { epoch, signer, signature });
-  }
-  const attestations = [...good.values()].toSorted((one, other) =>
-    BigInt(one.signer) < BigInt(other.signer) ? -1 : 1,
+  return { quorum, ...(await enoughOf(destination, route, sent, quorum, [known, ...answers])), troubles };
+}
+
+/** What is enough of what was said; else what is good of the newest epoch. */
+async function enoughOf(
+  destination: End,
+  route: Route,
+  { id, message }: Pick<SentMessage, "id" | "message">,
+  quorum: Quorum,
+  answers: readonly (readonly Attestation[])[],
+): Promise<Pick<Collected, "attestations" | "needed" | "isEnough">> {
+  const { epoch, threshold, attesters, isDistrusted, overlapUntilSeconds } = quorum;
+  const current = goodOf(attestationDigest(route, id, epoch), epoch, answers).filter(({ signer }) =>
+    attesters.includes(signer),
   );
-  return { quorum: now, attestations, troubles };
+  const found = { attestations: current.slice(0, threshold), needed: threshold };
+  if (current.length >= threshold || isDistrusted || overlapUntilSeconds === 0)
+    return { ...found, isEnough: current.length >= threshold && !isDistrusted };
+  const before = goodOf(attestationDigest(route, id, epoch - 1n), epoch - 1n, answers);
+  const { gatewayContract } = destination;
+  const isOne = await Promise.all(
+    before.map(({ signer }) => told(gatewayContract.isAttester(epoch - 1n, signer))),
+  );
+  const previous = before.filter((_, index) => isOne[index] === true);
+  const needed = previous.length === 0 ? undefined : await thresholdOf(destination, message, epoch - 1n);
+  if (needed === undefined || previous.length < needed) return { ...found, isEnough: false };
+  return { attestations: previous.slice(0, needed), needed, isEnough: true };
+}
+
+/** How many have to sign in an epoch, as the gateway says that refuses a message of which none has; nothing: it is over. */
+async function thresholdOf(
+  { gatewayContract }: Pick<End, "gatewayContract">,
+  message: Message,
+  epoch: bigint,
+): Promise<number | undefined> {
+  try {
+    await asking(gatewayContract.deliver.staticCall(message, epoch, []));
+  } catch (error) {
+    if (!isNeuraError(error)) throw unavailable(error);
+    const { error: refusal, threshold } = error.details;
+    if (refusal === "QuorumGateway_TooFewSignatures") return Number(threshold);
+  }
+  return undefined;
+}
+
+/** What was signed as it is said to be, one of each signer, in ascending order: not more of an answer than an epoch can have. */
+function goodOf(digest: string, epoch: bigint, answers: readonly (readonly Attestation[])[]): Attestation[] {
+  const good = new Map<string, Attestation>();
+  for (const answer of answers) {
+    const said = new Map(answer.flatMap((each) => (each.epoch === epoch ? [[each.signer, each]] : [])));
+    for (const each of [...said.values()].slice(0, MAX_ATTESTERS)) {
+      if (!good.has(each.signer) && signerOf(digest, each.signature) === each.signer)
+        good.set(each.signer, each);
+    }
+  }
+  return [...good.values()].toSorted((one, other) => (BigInt(one.signer) < BigInt(other.signer) ? -1 : 1));
 }
 
 /** Whether a message has arrived at an end. Error: `chain.unavailable`. */
@@ -127,6 +192,18 @@ export function parseAttestations(text: string): Attestation[] {
 export function encodeAttestations(message: string, attestations: readonly Attestation[]): string {
   const list = attestations.map(({ epoch, signer, signature }) => ({ epoch: `${epoch}`, signer, signature }));
   return JSON.stringify({ schema: "neura/attestations/1", message, attestations: list });
+}
+
+/** Error: `bridge.no-attesters`. */
+export function requireAttesters(urls: readonly string[]): readonly string[] {
+  if (urls.length > 0 && urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) return urls;
+  throw new NeuraError(
+    "bridge.no-attesters",
+    "No attesters are named, or one of them by something that is no URL.",
+    {
+      next: "Name them with --attesters https://…,https://… or in NEURA_ATTESTERS.",
+    },
+  );
 }
 
 /** The part of a URL that can be shown. */

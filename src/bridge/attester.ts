@@ -1,8 +1,11 @@
 import { getAddress, Signature, type Provider, type Signer, verifyTypedData } from "ethers";
 
-import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
+import { IQuorumGateway__factory } from "../../types/factories/interfaces/IQuorumGateway__factory.ts";
+import type { Abortable } from "../abort.ts";
+import { NeuraError } from "../errors.ts";
 import type { NodeEvent } from "../provider/log.ts";
 import { type Attestation, isDelivered, quorumOf } from "./attestations.ts";
+import { Attempts, type Rounds, rounds } from "./attempts.ts";
 import { type Bridge, type End, headsOf, peerOf } from "./context.ts";
 import { type Side, SIDES } from "./deployment.ts";
 import { attestationOf, type SentMessage } from "./message.ts";
@@ -20,6 +23,8 @@ export interface AttesterOptions {
   readonly store: BridgeStore;
   /** An endpoint that shows no new block for so long counts as down [ms]; 0: never. Default: 10 minutes. */
   readonly stallMs?: number;
+  /** So many messages are signed, and looked for where they go, at a time. Default: 50. */
+  readonly atOnce?: number;
   readonly onEvent?: (event: NodeEvent) => void;
 }
 
@@ -36,13 +41,13 @@ interface Direction {
   readonly source: End;
   readonly destination: End;
   readonly reader: SourceReader;
+  readonly attempts: Attempts;
   isAttester: boolean;
-  trouble: string | undefined;
+  /** How many of its messages were looked for at the destination since it began with the first. */
+  lookedFor: number;
 }
 
-const STALL_MS = 600_000;
-/** So many messages are looked for at the destination at a time. */
-const LOOKED_FOR = 50;
+const AT_ONCE = 50;
 
 /**
  * Signs what is final on one chain for the other, in both directions: what two endpoints say alike, and for each number of a
@@ -54,13 +59,18 @@ export class Attester {
   readonly #directions: readonly Direction[];
 
   private constructor(options: AttesterOptions, address: string) {
-    const { bridge, witnesses, store, stallMs = STALL_MS } = options;
+    const { bridge, witnesses, store, stallMs, onEvent } = options;
     this.#options = options;
     this.address = address;
     this.#directions = SIDES.map((side) => {
       const source = bridge[side];
-      const reader = new SourceReader({ bridge, source, witness: witnesses[side], store, stallMs });
-      return { source, destination: peerOf(bridge, source), reader, isAttester: false, trouble: undefined };
+      const destination = peerOf(bridge, source);
+      const chains = { from: source.chainId, to: destination.chainId };
+      return {
+        ...{ source, destination, isAttester: false, lookedFor: 0 },
+        reader: new SourceReader({ bridge, source, witness: witnesses[side], store, stallMs }),
+        attempts: new Attempts(chains, (event) => onEvent?.(event)),
+      };
     });
   }
 
@@ -70,14 +80,19 @@ export class Attester {
 
   /** Looks at both chains once; what goes wrong with one of them is an event, and in its health. */
   async round(signal?: AbortSignal): Promise<void> {
-    await Promise.all(this.#directions.map((each) => this.#attempt(each, signal)));
+    await Promise.all(this.#directions.map((each) => this.#look(each, signal)));
+  }
+
+  /** Looks at each of them again and again until the signal aborts; neither waits for the other. */
+  async run(often: Rounds): Promise<void> {
+    await Promise.all(this.#directions.map((each) => rounds(often, (signal) => this.#look(each, signal))));
   }
 
   get health(): RouteHealth[] {
-    return this.#directions.map(({ destination, reader, isAttester, trouble }) => ({
+    return this.#directions.map(({ destination, reader, isAttester, attempts }) => ({
       ...reader.health,
       ...{ destination: destination.chainId, isAttester },
-      trouble: reader.health.trouble ?? trouble,
+      trouble: reader.health.trouble ?? attempts.trouble,
       open: this.#options.store.count(reader.route, "sent"),
     }));
   }
@@ -87,36 +102,25 @@ export class Attester {
     return this.#options.store.attestationsOf(id);
   }
 
-  async #attempt(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
-    const { source, destination } = direction;
-    const chains = { from: source.chainId, to: destination.chainId };
-    try {
-      await this.#attest(direction, signal);
-      if (direction.trouble !== undefined) this.#emit({ level: "info", event: "recovered", ...chains });
-      direction.trouble = undefined;
-    } catch (error) {
-      if (signal?.aborted === true) return;
-      const code = isNeuraError(error) ? error.code : "unexpected";
-      if (direction.trouble !== code)
-        this.#emit({ level: "error", event: "trouble", ...chains, code, message: messageOf(error) });
-      direction.trouble = code;
-    }
+  async #look(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
+    await direction.attempts.attempt(() => this.#attest(direction, { signal }), { signal });
   }
 
-  async #attest(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
-    const { store } = this.#options;
+  async #attest(direction: Direction, { signal }: Abortable): Promise<void> {
+    const { store, atOnce: limit = AT_ONCE } = this.#options;
     const { reader, destination } = direction;
     await reader.read(signal);
     const { epoch, attesters, isDistrusted } = await quorumOf(destination);
     direction.isAttester = attesters.includes(this.address) && !isDistrusted;
-    const open = store.messages(reader.route, "sent");
-    for (const sent of direction.isAttester ? open : []) {
-      signal?.throwIfAborted();
-      const known = store.attestationsOf(sent.id);
-      if (known.some((each) => each.epoch === epoch && each.signer === this.address)) continue;
-      await this.#sign(sent, epoch);
+    while (direction.isAttester) {
+      const unsigned = store.unsigned(reader.route, { epoch, signer: this.address, limit });
+      if (unsigned.length === 0) break;
+      for (const sent of unsigned) {
+        signal?.throwIfAborted();
+        await this.#sign(sent, epoch);
+      }
     }
-    await this.#putAside(destination, open);
+    await this.#putAside(direction);
   }
 
   async #sign({ id, message, block }: SentMessage, epoch: bigint): Promise<void> {
@@ -135,14 +139,27 @@ export class Attester {
     this.#emit({ level: "info", event: "attested", ...fields });
   }
 
-  /** What has arrived for good needs no further word. */
-  async #putAside(destination: End, open: readonly SentMessage[]): Promise<void> {
+  /**
+   * What has arrived for good, as both endpoints say, needs no further word. Some may never arrive: all are looked for in
+   * turn.
+   */
+  async #putAside(direction: Direction): Promise<void> {
+    const { store, witnesses, atOnce: limit = AT_ONCE } = this.#options;
+    const { reader, destination, lookedFor: offset } = direction;
+    const open = store.messages(reader.route, "sent", { limit, offset });
+    direction.lookedFor = 0;
     if (open.length === 0) return;
     const { final } = await headsOf(destination);
     if (final === undefined) return;
-    for (const { id } of open.slice(0, LOOKED_FOR)) {
-      if (await isDelivered(destination, id, final.number)) this.#options.store.setState(id, "done");
+    const witness = IQuorumGateway__factory.connect(destination.gateway, witnesses[destination.side]);
+    let left = 0;
+    for (const { id } of open) {
+      const places = [destination, { gatewayContract: witness }];
+      const told = await Promise.all(places.map((each) => isDelivered(each, id, final.number)));
+      if (told.every(Boolean)) store.setState(id, "done");
+      else left += 1;
     }
+    if (open.length === limit) direction.lookedFor = offset + left;
   }
 
   #emit(event: NodeEvent): void {

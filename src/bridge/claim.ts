@@ -4,7 +4,7 @@ import { type Abortable, unlessAborted } from "../abort.ts";
 import { NeuraError } from "../errors.ts";
 import { asking } from "../market/context.ts";
 import { type Receipt, receiptFrom, sendCall } from "../market/transaction.ts";
-import { type Attestation, collectAttestations } from "./attestations.ts";
+import { type Attestation, collectAttestations, isDelivered } from "./attestations.ts";
 import { type Bridge, type End, routeFrom } from "./context.ts";
 import type { FoundTransfer } from "./find.ts";
 import type { Message } from "./message.ts";
@@ -41,26 +41,37 @@ export async function release(
 
 /**
  * Delivers a transfer with what attesters say of it. Anybody.
- * Errors: `bridge.too-few-attestations`, `bridge.distrusted`, refusals in words, `chain.failed`.
+ * Errors: `bridge.already-delivered`, `bridge.too-few-attestations`, `bridge.distrusted`, refusals in words, `chain.failed`.
  */
 export async function deliver(
   bridge: Bridge,
   { source, destination, sent }: FoundTransfer,
   { attesters, signer, signal }: Sending & { attesters: readonly string[] },
 ): Promise<Outcome> {
+  if (await unlessAborted(isDelivered(destination, sent.id), signal)) {
+    throw new NeuraError("bridge.already-delivered", "It was delivered already.", {
+      next: "See `bridge status`.",
+    });
+  }
   const route = routeFrom(bridge, source);
-  const { attestations, quorum, troubles } = await collectAttestations(destination, route, sent.id, {
-    urls: attesters,
+  const { attestations, needed, isEnough, quorum, troubles } = await unlessAborted(
+    collectAttestations(destination, route, sent, { urls: attesters, signal }),
     signal,
-  });
-  if (attestations.length < quorum.threshold) {
+  );
+  if (quorum.isDistrusted) {
+    const message = `The attesters of chain ${destination.chainId} are distrusted.`;
+    throw new NeuraError("bridge.distrusted", message, {
+      next: "Wait until the bridge's owner has named other attesters.",
+    });
+  }
+  if (!isEnough) {
     throw new NeuraError(
       "bridge.too-few-attestations",
-      `${attestations.length} of ${quorum.threshold} attestations are there${troubles.length === 0 ? "" : `; ${troubles.join("; ")}`}.`,
+      `${attestations.length} of ${needed} attestations are there${troubles.length === 0 ? "" : `; ${troubles.join("; ")}`}.`,
       { next: "Wait until more attesters have signed, or name more of them with --attesters." },
     );
   }
-  const call = deliveryOf(destination, sent.message, attestations.slice(0, quorum.threshold));
+  const call = deliveryOf(destination, sent.message, attestations);
   return outcomeOf(destination, await sendCall({ signer }, call, { signal }));
 }
 

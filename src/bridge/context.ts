@@ -5,7 +5,7 @@ import { IQuorumGateway__factory } from "../../types/factories/interfaces/IQuoru
 import type { IAnkrBridge } from "../../types/interfaces/IAnkrBridge.ts";
 import type { IQuorumGateway } from "../../types/interfaces/IQuorumGateway.ts";
 import type { Abortable } from "../abort.ts";
-import { unavailable } from "../chain/errors.ts";
+import { told, unavailable } from "../chain/errors.ts";
 import { readLogs } from "../chain/logs.ts";
 import { type BridgeDeployment, type EndRecord, otherSide, type Side, SIDES } from "./deployment.ts";
 import { decodeMessages, type Message, type Route, type SentMessage, sentTopics } from "./message.ts";
@@ -80,7 +80,10 @@ export function isOfBridge(bridge: Bridge, source: End, { sender, recipient }: M
   return sender === getAddress(source.bridge) && recipient === getAddress(peerOf(bridge, source).bridge);
 }
 
-/** The newest block, and the newest final one. Error: `chain.unavailable`. */
+/**
+ * The newest block, and the newest final one; nothing before there is one, which some nodes refuse to tell of.
+ * Error: `chain.unavailable`.
+ */
 export async function headsOf({
   provider,
   finality,
@@ -89,7 +92,7 @@ export async function headsOf({
     const head = await blockAt(provider, "latest");
     if (head === undefined) throw new Error("it has no latest block");
     const tag = finality === "finalized" ? finality : head.number - finality;
-    const final = typeof tag === "number" && tag < 0 ? undefined : await blockAt(provider, tag);
+    const final = typeof tag === "number" && tag < 0 ? undefined : await told(blockAt(provider, tag));
     return { head, final };
   } catch (error) {
     throw unavailable(error);

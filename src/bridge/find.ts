@@ -1,6 +1,7 @@
 import { getAddress, isHexString, type Log } from "ethers";
 
 import { type Abortable, unlessAborted } from "../abort.ts";
+import { told } from "../chain/errors.ts";
 import { readLogs } from "../chain/logs.ts";
 import { NeuraError } from "../errors.ts";
 import { type Bridge, type End, isOfBridge, peerOf, routeFrom } from "./context.ts";
@@ -43,8 +44,9 @@ export async function findTransfer(
   }
   for (const side of SIDES) {
     const source = bridge[side];
-    const receipt = await unlessAborted(source.provider.getTransactionReceipt(reference), signal);
-    const [first] = receipt === null ? [] : transfersIn(bridge, source, receipt.logs);
+    // Some nodes refuse to tell of a transaction that is not mined.
+    const receipt = await unlessAborted(told(source.provider.getTransactionReceipt(reference)), signal);
+    const [first] = receipt == null ? [] : transfersIn(bridge, source, receipt.logs);
     if (first !== undefined) return first;
   }
   for (const side of SIDES) {

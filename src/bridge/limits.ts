@@ -1,5 +1,6 @@
 import type { IAnkrBridge } from "../../types/interfaces/IAnkrBridge.ts";
-import { blockAt, type End } from "./context.ts";
+import { chainTime } from "../market/context.ts";
+import type { End } from "./context.ts";
 
 /** How an end stands: what can pass now, and what keeps it from that. */
 export interface EndState {
@@ -15,14 +16,13 @@ export interface EndState {
 
 /** How an end stands at its chain's newest block. */
 export async function readEnd({ contract, provider }: End): Promise<EndState> {
-  const block = await blockAt(provider, "latest");
-  const [settings, books, [canSendWei, canPayWei], paused] = await Promise.all([
+  const [nowSeconds, settings, books, [canSendWei, canPayWei], paused] = await Promise.all([
+    chainTime(provider),
     contract.settings(),
     contract.books(),
     contract.available(),
     contract.pausedUntil(),
   ]);
-  const nowSeconds = block?.timestamp ?? 0;
   const pausedUntilSeconds = Number(paused) > nowSeconds ? Number(paused) : undefined;
   return { settings, books, canSendWei, canPayWei, pausedUntilSeconds, nowSeconds };
 }

@@ -1,5 +1,7 @@
 import type { Provider } from "ethers";
 
+import { unlessAborted } from "../abort.ts";
+import { told, unavailable } from "../chain/errors.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import {
   blockAt,
@@ -37,9 +39,14 @@ export interface ReaderOptions {
   /** A second, unlike endpoint of the source's chain, which has to say the same. */
   readonly witness?: Provider | undefined;
   readonly store: BridgeStore;
-  /** An endpoint that shows no new block for so long counts as down [ms]; 0: never. */
-  readonly stallMs: number;
+  /** An endpoint that shows no new block for so long counts as down [ms]; 0: never. Default: 10 minutes. */
+  readonly stallMs?: number | undefined;
+  /** One that has not told its newest block for so long does not answer [ms]. Default: 20,000. */
+  readonly answerMs?: number;
 }
+
+const STALL_MS = 600_000;
+const ANSWER_MS = 20_000;
 
 interface Endpoint {
   readonly provider: Provider;
@@ -55,6 +62,8 @@ export class SourceReader {
   readonly #options: ReaderOptions;
   readonly #endpoints: readonly Endpoint[];
   #finalBlock = 0;
+  /** The number of the last message that was read, once that is known. */
+  #last: bigint | undefined;
   #trouble: string | undefined;
 
   constructor(options: ReaderOptions) {
@@ -69,7 +78,7 @@ export class SourceReader {
   /**
    * Reads on up to the last block that every endpoint calls final, and says how many messages came.
    *
-   * Errors: `chain.unavailable`, `chain.logs-refused`, `bridge.malformed`, `bridge.endpoints-disagree`,
+   * Errors: `chain.unavailable`, `chain.logs-refused`, `bridge.malformed`, `bridge.endpoints-disagree`, `bridge.gap`,
    * `bridge.reorganised`, `bridge.equivocation`.
    */
   async read(signal?: AbortSignal): Promise<number> {
@@ -85,7 +94,7 @@ export class SourceReader {
   }
 
   get health(): SourceHealth {
-    const { source, stallMs } = this.#options;
+    const { source, stallMs = STALL_MS } = this.#options;
     const readTo = this.#readTo();
     const stillMs = Math.max(...this.#endpoints.map(({ movedAt }) => performance.now() - movedAt));
     return {
@@ -102,12 +111,14 @@ export class SourceReader {
 
   #readTo(): number {
     const { source, store } = this.#options;
-    return store.cursor(this.route)?.number ?? Math.max(source.block - 1, 0);
+    const { number } = store.cursor(this.route) ?? {};
+    if (number !== undefined) return number;
+    return Math.max((store.lastMessage(this.route)?.block.number ?? source.block) - 1, 0);
   }
 
   async #read(signal: AbortSignal | undefined): Promise<number> {
     const { source, store } = this.#options;
-    const finals = await Promise.all(this.#endpoints.map((each) => this.#look(each)));
+    const finals = await Promise.all(this.#endpoints.map((each) => this.#look(each, signal)));
     const finalBlock = Math.min(...finals.map((each) => each?.number ?? 0));
     this.#finalBlock = Math.max(this.#finalBlock, finalBlock);
     const cursor = store.cursor(this.route);
@@ -118,20 +129,29 @@ export class SourceReader {
     const { provider } = source;
     const pages = readMessages(this.route, { provider, fromBlock, toBlock: finalBlock, signal });
     let from = fromBlock;
+    this.#last ??= store.lastMessage(this.route)?.message.nonce ?? 0n;
     for await (const { toBlock, messages } of pages) {
       const readTo = await this.#agreedBlock(toBlock);
       await this.#checkWitnesses(messages, from, toBlock, signal);
+      const last = this.#checkNumbers(messages, this.#last);
+      if (toBlock === finalBlock) await this.#checkCount(toBlock, last);
       store.add(this.route, { messages, readTo });
+      this.#last = last;
       count += messages.length;
       from = toBlock + 1;
     }
     return count;
   }
 
-  async #look(endpoint: Endpoint): Promise<BlockTime | undefined> {
+  async #look(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<BlockTime | undefined> {
+    const { source, answerMs = ANSWER_MS } = this.#options;
+    const limit = AbortSignal.timeout(answerMs);
     try {
       const { provider } = endpoint;
-      const { head, final } = await headsOf({ provider, finality: this.#options.source.finality });
+      const { head, final } = await unlessAborted(
+        headsOf({ provider, finality: source.finality }),
+        signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      );
       endpoint.answers = true;
       // One behind a load balancer may answer with an older block: that is no news.
       if (head.number > endpoint.head) {
@@ -140,8 +160,9 @@ export class SourceReader {
       }
       return final;
     } catch (error) {
+      signal?.throwIfAborted();
       endpoint.answers = false;
-      throw error;
+      throw unavailable(error);
     }
   }
 
@@ -187,6 +208,34 @@ export class SourceReader {
         `the messages of blocks ${fromBlock} to ${toBlock}: ${messages.length} and ${seen.length}`,
       );
     }
+  }
+
+  /**
+   * Numbers follow each other. Where one is left out, an endpoint has kept back what it was asked for before, as one that
+   * lags behind the others of its address does: that is asked for again.
+   */
+  #checkNumbers(messages: readonly SentMessage[], before: bigint): bigint {
+    let last = before;
+    for (const { message } of messages) {
+      if (message.nonce > last + 1n) throw this.#gap(`message ${message.nonce} follows message ${last}`);
+      if (message.nonce > last) last = message.nonce;
+    }
+    return last;
+  }
+
+  /** As many were sent up to a block as were read, where the node still knows. */
+  async #checkCount(block: number, last: bigint): Promise<void> {
+    const sent = await told(this.#options.source.gatewayContract.sent({ blockTag: block }));
+    if (sent !== undefined && sent > last)
+      throw this.#gap(`${sent} were sent up to block ${block}, and ${last} read`);
+  }
+
+  #gap(what: string): NeuraError {
+    const { source, store } = this.#options;
+    store.rewind(this.route);
+    return new NeuraError("bridge.gap", `Chain ${source.chainId} keeps messages back: ${what}.`, {
+      next: "It is read again; if that goes on, use a node that keeps the logs of old blocks.",
+    });
   }
 
   #disagreement(what: string): NeuraError {

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import type { Signer } from "ethers";
 
-import { Sender } from "../chain/sender.ts";
+import type { Abortable } from "../abort.ts";
+import { type Mined, Sender } from "../chain/sender.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { explainRefusal } from "../market/context.ts";
 import { Journal } from "../provider/journal.ts";
 import type { NodeEvent } from "../provider/log.ts";
-import { collectAttestations, isDelivered, type Quorum, quorumOf } from "./attestations.ts";
+import { type Attestation, collectAttestations, isDelivered, type Quorum, quorumOf } from "./attestations.ts";
+import { Attempts, type Rounds, rounds } from "./attempts.ts";
 import { type Bridge, type End, headsOf, peerOf } from "./context.ts";
 import { deliveryOf } from "./claim.ts";
 import { type Side, SIDES } from "./deployment.ts";
@@ -37,8 +39,10 @@ export interface RelayerOptions {
   readonly policy: RelayPolicy;
   /** An endpoint that shows no new block for so long counts as down [ms]; 0: never. Default: 10 minutes. */
   readonly stallMs?: number;
-  /** How often a transaction on its way is looked for [ms]. */
+  /** How often a transaction on its way is looked for, and the first pause before attesters are asked again [ms]. */
   readonly pollMs?: number;
+  /** A transaction is waited for so long, then looked for again in the next round [ms]. Default: 60,000. */
+  readonly waitMs?: number;
   readonly onEvent?: (event: NodeEvent) => void;
 }
 
@@ -58,11 +62,14 @@ interface Direction {
   readonly reader: SourceReader;
   readonly sender: Sender;
   readonly journal: Journal;
+  readonly attempts: Attempts;
   skipped: Record<string, number>;
-  trouble: string | undefined;
 }
 
-const STALL_MS = 600_000;
+const POLL_MS = 250;
+const WAIT_MS = 60_000;
+/** The longest pause before attesters are asked again for a transfer [ms]. */
+const MAX_PAUSE_MS = 60_000;
 /** So many transfers are brought on at a time. */
 const AT_ONCE = 16;
 
@@ -75,6 +82,8 @@ export class Relayer {
   readonly #directions: readonly Direction[];
   /** What was last said of each transfer, so that it is said once. */
   readonly #said = new Map<string, string>();
+  /** When attesters may be asked again for each that they have not signed [ms of the monotonic clock]. */
+  readonly #asked = new Map<string, { readonly fromMs: number; readonly pauseMs: number }>();
 
   private constructor(options: RelayerOptions, directions: readonly Direction[]) {
     this.#options = options;
@@ -83,7 +92,7 @@ export class Relayer {
 
   /** Takes up its transactions of before. Errors: `chain.unavailable`, `store.version`. */
   static async open(options: RelayerOptions): Promise<Relayer> {
-    const { bridge, signers, store, directory, stallMs = STALL_MS, pollMs, onEvent } = options;
+    const { bridge, signers, store, directory, stallMs, pollMs = POLL_MS, onEvent } = options;
     const directions: Direction[] = [];
     for (const side of SIDES) {
       const source = bridge[side];
@@ -93,11 +102,13 @@ export class Relayer {
       const sender = await Sender.open({
         ...{ provider: destination.provider, signer: signers[destination.side] },
         ...{ chainId: domain.chainId, store: journal, explain: explainRefusal },
-        ...(pollMs === undefined ? {} : { pollMs }),
+        pollMs,
         onAlert: ({ code, message }) => onEvent?.({ level: "warn", event: "alert", code, message }),
       });
       const reader = new SourceReader({ bridge, source, store, stallMs });
-      directions.push({ source, destination, reader, sender, journal, skipped: {}, trouble: undefined });
+      const chains = { from: source.chainId, to: destination.chainId };
+      const attempts = new Attempts(chains, (event) => onEvent?.(event));
+      directions.push({ source, destination, reader, sender, journal, attempts, skipped: {} });
     }
     return new Relayer(options, directions);
   }
@@ -112,10 +123,10 @@ export class Relayer {
 
   get health(): RelayHealth[] {
     const { store } = this.#options;
-    return this.#directions.map(({ destination, reader, skipped, trouble }) => ({
+    return this.#directions.map(({ destination, reader, skipped, attempts }) => ({
       ...reader.health,
       ...{ destination: destination.chainId, skipped },
-      trouble: reader.health.trouble ?? trouble,
+      trouble: reader.health.trouble ?? attempts.trouble,
       open: store.count(reader.route, "sent"),
       waiting: store.count(reader.route, "delivered"),
     }));
@@ -123,21 +134,16 @@ export class Relayer {
 
   /** Brings on whatever can be, in both directions; what goes wrong is an event, and in its health. */
   async round(signal?: AbortSignal): Promise<void> {
-    await Promise.all(this.#directions.map((each) => this.#attempt(each, signal)));
+    await Promise.all(this.#directions.map((each) => this.#look(each, signal)));
   }
 
-  async #attempt(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
-    const chains = { from: direction.source.chainId, to: direction.destination.chainId };
-    try {
-      await this.#relay(direction, signal);
-      direction.trouble = undefined;
-    } catch (error) {
-      if (signal?.aborted === true) return;
-      const code = isNeuraError(error) ? error.code : "unexpected";
-      if (direction.trouble !== code)
-        this.#emit({ level: "error", event: "trouble", ...chains, code, message: messageOf(error) });
-      direction.trouble = code;
-    }
+  /** The same again and again until the signal aborts; neither direction waits for the other. */
+  async run(often: Rounds): Promise<void> {
+    await Promise.all(this.#directions.map((each) => rounds(often, (signal) => this.#look(each, signal))));
+  }
+
+  async #look(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
+    await direction.attempts.attempt(() => this.#relay(direction, signal), { signal });
   }
 
   async #relay(direction: Direction, signal: AbortSignal | undefined): Promise<void> {
@@ -190,8 +196,8 @@ export class Relayer {
     now: Now,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { bridge, store, attesters } = this.#options;
-    const { source, destination, reader, sender, journal } = direction;
+    const { bridge, store } = this.#options;
+    const { source, destination, sender, journal } = direction;
     const { id } = sent;
     const transfer = transferIn(bridge, source, sent);
     if (transfer === undefined) {
@@ -201,6 +207,8 @@ export class Relayer {
     }
     const purpose = `deliver:${id}`;
     if (await isDelivered(destination, id)) {
+      this.#said.delete(id);
+      this.#asked.delete(id);
       const isFinal = now.finalBlock !== undefined && (await isDelivered(destination, id, now.finalBlock));
       if (isFinal) store.setState(id, "delivered");
       return;
@@ -218,22 +226,41 @@ export class Relayer {
       return;
     }
     if (this.#isTooDear(direction, sent, now)) return;
-    const { quorum } = now;
-    const found = await collectAttestations(destination, reader.route, id, {
-      ...{ urls: attesters, quorum, signal },
-    });
-    if (quorum.isDistrusted || found.attestations.length < quorum.threshold) {
-      const what = `${found.attestations.length} of ${quorum.threshold}`;
-      this.#skip(direction, sent, "bridge.too-few-attestations", `Attestations: ${what}.`);
-      return;
+    const attestations = await this.#attestationsOf(direction, sent, now.quorum, { signal });
+    if (attestations === undefined) return;
+    const call = await deliveryOf(destination, sent.message, attestations);
+    this.#done(
+      "delivered",
+      direction,
+      sent,
+      transfer.id,
+      await this.#send(sender, purpose, call, { signal }),
+    );
+  }
+
+  /** Enough attestations of a message; what was found good before is not asked for again, nor all of it all the time. */
+  async #attestationsOf(
+    direction: Direction,
+    sent: SentMessage,
+    quorum: Quorum,
+    { signal }: Abortable,
+  ): Promise<readonly Attestation[] | undefined> {
+    const { store, attesters, pollMs = POLL_MS } = this.#options;
+    const { destination, reader } = direction;
+    const { id } = sent;
+    const { fromMs, pauseMs } = this.#asked.get(id) ?? { fromMs: 0, pauseMs: pollMs / 2 };
+    const urls = performance.now() < fromMs || quorum.isDistrusted ? [] : attesters;
+    const known = store.attestationsOf(id);
+    const found = await collectAttestations(destination, reader.route, sent, { urls, quorum, known, signal });
+    for (const each of found.attestations) store.attest(id, each);
+    if (found.isEnough) return found.attestations;
+    if (urls.length > 0) {
+      const next = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+      this.#asked.set(id, { fromMs: performance.now() + next, pauseMs: next });
     }
-    const call = await deliveryOf(destination, sent.message, found.attestations.slice(0, quorum.threshold));
-    const mined = await this.#send(sender, purpose, call, signal);
-    this.#done("delivered", direction, sent, {
-      transfer: transfer.id,
-      hash: mined.hash,
-      gasUsed: mined.gasUsed,
-    });
+    const what = `${found.attestations.length} of ${found.needed}`;
+    this.#skip(direction, sent, "bridge.too-few-attestations", `Attestations: ${what}.`);
+    return undefined;
   }
 
   async #release(
@@ -277,21 +304,27 @@ export class Relayer {
     const purpose = `release:${transfer.id}:${waiting.amount}`;
     const served = journal.succeeded(purpose);
     if (served !== undefined) sender.reopen(served.blockNumber);
-    const mined = await this.#send(sender, purpose, call, signal);
-    this.#done("released", direction, sent, {
-      transfer: transfer.id,
-      hash: mined.hash,
-      gasUsed: mined.gasUsed,
-    });
+    this.#done("released", direction, sent, transfer.id, await this.#send(sender, purpose, call, { signal }));
   }
 
+  /** One that is not mined soon stays on its way, and its transfer is looked at again in the next round. */
   async #send(
     sender: Sender,
     purpose: string,
     { to, data }: { to: string; data: string },
-    signal: AbortSignal | undefined,
-  ) {
-    return await sender.send({ purpose, to, data, maxSpendWei: this.#options.policy.maxCostWei }, { signal });
+    { signal }: Abortable,
+  ): Promise<Mined> {
+    const { policy, waitMs = WAIT_MS } = this.#options;
+    const limit = AbortSignal.timeout(waitMs);
+    try {
+      const call = { purpose, to, data, maxSpendWei: policy.maxCostWei };
+      return await sender.send(call, {
+        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      });
+    } catch (error) {
+      if (!limit.aborted || isNeuraError(error)) throw error;
+      throw new NeuraError("bridge.on-its-way", `It was not mined within ${waitMs} ms.`);
+    }
   }
 
   #isTooDear(direction: Direction, sent: SentMessage, { gasPriceWei }: Now): boolean {
@@ -314,11 +347,12 @@ export class Relayer {
     event: string,
     { source, destination }: Direction,
     { id }: SentMessage,
-    fields: { transfer: string; hash: string; gasUsed: bigint },
+    transfer: string,
+    { hash, gasUsed }: Mined,
   ): void {
     this.#said.delete(id);
     const chains = { from: source.chainId, to: destination.chainId };
-    this.#emit({ level: "info", event, message: id, ...chains, ...fields });
+    this.#emit({ level: "info", event, message: id, ...chains, transfer, hash, gasUsed });
   }
 
   #emit(event: NodeEvent): void {
@@ -331,16 +365,4 @@ interface Now {
   readonly finalBlock: number | undefined;
   readonly headSeconds: number;
   readonly gasPriceWei: bigint;
-}
-
-/** Error: `bridge.no-attesters`. */
-export function requireAttesters(urls: readonly string[]): readonly string[] {
-  if (urls.length > 0 && urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) return urls;
-  throw new NeuraError(
-    "bridge.no-attesters",
-    "No attesters are named, or one of them by something that is no URL.",
-    {
-      next: "Name them with --attesters https://…,https://… or in NEURA_ATTESTERS.",
-    },
-  );
 }

@@ -1,21 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { Listen } from "../provider/quotes/settings.ts";
 import { lockDirectory } from "../provider/lock.ts";
+import type { Rounds } from "./attempts.ts";
 import { Attester, type AttesterOptions, type RouteHealth } from "./attester.ts";
 import type { SourceHealth } from "./reader.ts";
 import { Relayer, type RelayerOptions, type RelayHealth } from "./relayer.ts";
 import { type Metric, startServer } from "./server.ts";
 import { BridgeStore } from "./store.ts";
 
-export interface ServeOptions {
+export interface ServeOptions extends Rounds {
   /** Where its store is; one process at a time works there. */
   readonly directory: string;
   readonly listen: Listen;
-  /** How often both chains are looked at [ms]. */
-  readonly pollMs: number;
-  /** Ends it. */
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -34,7 +29,7 @@ export async function serveAttester(options: Omit<AttesterOptions, "store"> & Se
     });
     onEvent?.({ level: "info", event: "listening", url: server.url, account: attester.address });
     try {
-      await rounds(options, (signal) => attester.round(signal));
+      await attester.run(options);
     } finally {
       await server.close();
     }
@@ -55,7 +50,7 @@ export async function serveRelayer(options: Omit<RelayerOptions, "store"> & Serv
       });
       onEvent?.({ level: "info", event: "listening", url: server.url });
       try {
-        await rounds(options, (signal) => relayer.round(signal));
+        await relayer.run(options);
       } finally {
         await server.close();
       }
@@ -76,23 +71,6 @@ async function inDirectory(directory: string, work: (store: BridgeStore) => Prom
     }
   } finally {
     unlock();
-  }
-}
-
-/** Does something again and again, until the signal aborts. */
-export async function rounds(
-  { pollMs, signal }: Pick<ServeOptions, "pollMs" | "signal">,
-  round: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      await round(signal);
-      await sleep(pollMs, undefined, { signal });
-    }
-  } catch (error) {
-    const isOver: boolean = signal.aborted;
-    if (!isOver) throw error;
   }
 }
 

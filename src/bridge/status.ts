@@ -1,7 +1,7 @@
 import { type Abortable, unlessAborted } from "../abort.ts";
 import { readLogs } from "../chain/logs.ts";
 import { lastBlockAt } from "../market/history.ts";
-import { type Collected, collectAttestations, isDelivered, quorumOf } from "./attestations.ts";
+import { collectAttestations, isDelivered, quorumOf } from "./attestations.ts";
 import { blockAt, type Bridge, headsOf, routeFrom } from "./context.ts";
 import { type FoundTransfer, findTransfer } from "./find.ts";
 import { payLimitOf, readEnd, secondsUntil } from "./limits.ts";
@@ -102,24 +102,21 @@ async function onItsWay(
     return { phase: "attesting", reason, next: `bridge status ${id} --attesters https://…,https://…` };
   }
   const route = routeFrom(bridge, source);
-  const collected = await collectAttestations(destination, route, sent.id, { urls, quorum, signal });
-  const { good, state } = countOf(collected);
-  if (good < threshold) {
-    const reason = `It is final, and waits for attestations: ${good} of ${threshold}.`;
+  const found = await collectAttestations(destination, route, sent, { urls, quorum, signal });
+  const { needed, troubles } = found;
+  const good = found.attestations.length;
+  const state = { attestations: { good, needed }, troubles };
+  if (!found.isEnough) {
+    const reason = `It is final, and waits for attestations: ${good} of ${needed}.`;
     return { phase: "attesting", reason, ...state };
   }
   const { pausedUntilSeconds } = await readEnd(destination);
   if (pausedUntilSeconds !== undefined) {
-    const reason = `Enough attesters have signed (${good} of ${threshold}), but chain ${destination.chainId} is paused.`;
+    const reason = `Enough attesters have signed (${good} of ${needed}), but chain ${destination.chainId} is paused.`;
     return { phase: "deliverable", reason, atSeconds: pausedUntilSeconds, ...state };
   }
-  const reason = `Enough attesters have signed: ${good} of ${threshold}. Anybody can deliver it.`;
+  const reason = `Enough attesters have signed: ${good} of ${needed}. Anybody can deliver it.`;
   return { phase: "deliverable", reason, next: `bridge deliver ${id}`, ...state };
-}
-
-function countOf({ attestations, quorum, troubles }: Collected) {
-  const good = attestations.length;
-  return { good, state: { attestations: { good, needed: quorum.threshold }, troubles } };
 }
 
 async function arrived(transfer: FoundTransfer, signal: AbortSignal | undefined): Promise<Progress> {

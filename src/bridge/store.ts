@@ -25,6 +25,8 @@ const TABLES = `
   ) STRICT, WITHOUT ROWID
 `;
 
+const IN_ORDER = "ORDER BY block_number, length(nonce), nonce";
+
 type Source = Pick<Route, "sourceChain" | "sourceGateway">;
 
 /** Messages and attestations that an attester or a relayer knows, in SQLite: durable when a call returns. */
@@ -81,11 +83,49 @@ export class BridgeStore {
     });
   }
 
-  /** Messages of a source in one of these states, in the order in which they were sent. */
-  messages({ sourceChain, sourceGateway }: Source, state: MessageState): SentMessage[] {
+  /** Forgets how far a source was read: what it sent last is read again. */
+  rewind({ sourceChain, sourceGateway }: Source): void {
+    this.#database
+      .prepare("DELETE FROM cursors WHERE chain = ? AND gateway = ?")
+      .run(`${sourceChain}`, sourceGateway);
+  }
+
+  /** The message with the highest number of a source. */
+  lastMessage({ sourceChain, sourceGateway }: Source): SentMessage | undefined {
     const sql =
-      "SELECT * FROM messages WHERE chain = ? AND gateway = ? AND state = ? ORDER BY block_number, length(nonce), nonce";
-    return this.#database.prepare(sql).all(`${sourceChain}`, sourceGateway, state).map(sentIn);
+      "SELECT * FROM messages WHERE chain = ? AND gateway = ? ORDER BY length(nonce) DESC, nonce DESC LIMIT 1";
+    const row = this.#database.prepare(sql).get(`${sourceChain}`, sourceGateway);
+    return row && sentIn(row);
+  }
+
+  /** Messages of a source in a state, in the order in which they were sent; all of them, or so many from one on. */
+  messages(
+    { sourceChain, sourceGateway }: Source,
+    state: MessageState,
+    { limit = -1, offset = 0 }: { limit?: number; offset?: number } = {},
+  ): SentMessage[] {
+    const sql = `SELECT * FROM messages WHERE chain = ? AND gateway = ? AND state = ? ${IN_ORDER} LIMIT ? OFFSET ?`;
+    const values = [`${sourceChain}`, sourceGateway, state, limit, offset] as const;
+    return this.#database
+      .prepare(sql)
+      .all(...values)
+      .map(sentIn);
+  }
+
+  /** Messages of a source that have not arrived, and that this signer has not signed for the epoch. */
+  unsigned(
+    { sourceChain, sourceGateway }: Source,
+    { epoch, signer, limit }: Pick<Attestation, "epoch" | "signer"> & { limit: number },
+  ): SentMessage[] {
+    const sql = `
+      SELECT * FROM messages WHERE chain = ? AND gateway = ? AND state = 'sent' AND NOT EXISTS (
+        SELECT 1 FROM attestations WHERE attestations.id = messages.id AND epoch = ? AND signer = ?
+      ) ${IN_ORDER} LIMIT ?`;
+    const values = [`${sourceChain}`, sourceGateway, `${epoch}`, signer, limit] as const;
+    return this.#database
+      .prepare(sql)
+      .all(...values)
+      .map(sentIn);
   }
 
   count({ sourceChain, sourceGateway }: Source, state: MessageState): number {

@@ -4,7 +4,7 @@ import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import { type Bridge, type End, endOn, type Finality, openBridge, peerOf } from "../../src/bridge/context.ts";
 import { readBridge, type Side, verifyBridge } from "../../src/bridge/deployment.ts";
-import { requireAttesters } from "../../src/bridge/relayer.ts";
+import { requireAttesters } from "../../src/bridge/attestations.ts";
 import { messageOf, NeuraError } from "../../src/errors.ts";
 import { type Level, LEVELS } from "../../src/provider/log.ts";
 import { type Listen, listenIn } from "../../src/provider/quotes/settings.ts";

@@ -1,6 +1,6 @@
 import { deliver } from "../../src/bridge/claim.ts";
 import { findTransfer } from "../../src/bridge/find.ts";
-import { requireAttesters } from "../../src/bridge/relayer.ts";
+import { requireAttesters } from "../../src/bridge/attestations.ts";
 import { action } from "../context.ts";
 import { attestersOf, type BridgeArguments, openPair } from "./bridge.ts";
 import { outcomeResult } from "./outcome.ts";

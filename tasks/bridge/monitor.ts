@@ -1,7 +1,7 @@
 import { formatAmount } from "../../src/amount.ts";
 import type { End } from "../../src/bridge/context.ts";
 import { type Supply, supplyMetrics, SupplyMonitor } from "../../src/bridge/monitor.ts";
-import { rounds } from "../../src/bridge/serve.ts";
+import { rounds } from "../../src/bridge/attempts.ts";
 import { startServer } from "../../src/bridge/server.ts";
 import { messageOf } from "../../src/errors.ts";
 import { action } from "../context.ts";

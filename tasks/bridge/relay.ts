@@ -1,5 +1,5 @@
 import { parseAmount } from "../../src/amount.ts";
-import { requireAttesters } from "../../src/bridge/relayer.ts";
+import { requireAttesters } from "../../src/bridge/attestations.ts";
 import { serveRelayer } from "../../src/bridge/serve.ts";
 import { writeEvents } from "../../src/provider/log.ts";
 import { action } from "../context.ts";

@@ -1,28 +1,17 @@
 import { expect } from "chai";
-import { type Block, Contract, type Provider } from "ethers";
+import { type Block, Contract } from "ethers";
 
 import { collectAttestations } from "../../../src/bridge/attestations.ts";
 import type { AttestationSigner } from "../../../src/bridge/attester.ts";
+import { findTransfer } from "../../../src/bridge/find.ts";
 import { routeFrom } from "../../../src/bridge/context.ts";
-import { rounds } from "../../../src/bridge/serve.ts";
+import { rounds } from "../../../src/bridge/attempts.ts";
 import { metricsText, startServer } from "../../../src/bridge/server.ts";
 import { BridgeStore } from "../../../src/bridge/store.ts";
 import { messageId } from "../../../src/bridge/message.ts";
 import { errorOf } from "../storage/support.ts";
 import { ANKR, ATTESTERS, DAY, walletAt } from "./support.ts";
-import { FEE, POLICY, World } from "./world.ts";
-
-/** A chain's endpoint of which some answers are others. */
-function endpoint(provider: Provider, change: Partial<Pick<Provider, "getLogs" | "getBlock">>): Provider {
-  return new Proxy(provider, {
-    get: (target, name) => {
-      const other: unknown = Reflect.get(change, name);
-      if (other !== undefined) return other;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
+import { endpoint, FEE, POLICY, World } from "./world.ts";
 
 describe("attesters and relayers", function () {
   this.timeout(120_000);
@@ -33,9 +22,10 @@ describe("attesters and relayers", function () {
   };
   afterEach(() => world.cleanup.run());
 
-  const attestationsOf = async (message: string) => {
+  const attestationsOf = async (transaction: string) => {
     const { bridge, urls } = world;
-    return await collectAttestations(bridge.far, routeFrom(bridge, bridge.home), message, { urls });
+    const { sent } = await findTransfer(bridge, transaction);
+    return await collectAttestations(bridge.far, routeFrom(bridge, bridge.home), sent, { urls });
   };
 
   it("A38_sign nothing that their two endpoints do not say alike", async () => {
@@ -110,9 +100,9 @@ describe("attesters and relayers", function () {
 
   it("sign again for a new set, and what a distrusted one signed is of no use", async () => {
     const { bridge, pair } = await open({ change: { threshold: 3 } });
-    const { message } = await world.send("home", 10n * ANKR);
+    const { message, transfer } = await world.send("home", 10n * ANKR);
     await world.attest();
-    expect((await attestationsOf(message)).attestations).to.have.length(3);
+    expect((await attestationsOf(transfer)).attestations).to.have.length(3);
     const guardian = await world.chains.signer("far", 8);
     await (await bridge.far.gatewayContract.connect(guardian).distrust()).wait();
     const relayer = await world.relayer();
@@ -141,7 +131,7 @@ describe("attesters and relayers", function () {
     await world.passSeconds(2 * DAY + 1);
     await timelock.getFunction("execute").send(...call);
     await world.attest();
-    const { attestations, quorum } = await attestationsOf(message);
+    const { attestations, quorum } = await attestationsOf(transfer);
     expect([attestations.length, quorum.epoch]).to.deep.equal([3, 2n]);
     await (await world.relayer({}, 4)).round();
     expect(await bridge.far.gatewayContract.isDelivered(message)).to.equal(true);
@@ -160,7 +150,7 @@ describe("attesters and relayers", function () {
       signTypedData: (...given) => walletAt(5).signTypedData(...given),
     };
     const other = await world.addAttester({ signer: impostor });
-    const { message } = await world.send("home", ANKR);
+    const { message, transfer } = await world.send("home", ANKR);
     await attester.round();
     await other.round();
     expect(attester.attestationsOf(message)).to.have.length(1);
@@ -179,8 +169,38 @@ describe("attesters and relayers", function () {
     world.cleanup.add(() => rubbish.close());
     const urls = [...world.urls, ...world.urls, rubbish.url];
     const route = routeFrom(bridge, bridge.home);
-    const found = await collectAttestations(bridge.far, route, message, { urls });
+    const { sent } = await findTransfer(bridge, transfer);
+    const found = await collectAttestations(bridge.far, route, sent, { urls });
     expect(found.attestations.map(({ signer }) => signer)).to.deep.equal([key.address]);
+  });
+
+  it("put aside what both endpoints say has arrived, behind whatever number never will", async () => {
+    const { bridge, chains } = await open();
+    const { home, far } = bridge;
+    const route = routeFrom(bridge, home);
+    // Nobody's bridge, and nobody who could receive.
+    const recipient = `0x0001000002${far.chainId.toString(16).padStart(4, "0")}14${"ab".repeat(20)}`;
+    const gateway = home.gatewayContract.connect(chains.deployer.home);
+    for (let index = 0; index < 3; index++) await gateway.sendMessage(recipient, "0x", []);
+    await world.send("home", ANKR);
+    const witness = endpoint(far.provider, { call: () => Promise.resolve(`0x${"00".repeat(32)}`) });
+    const store = await BridgeStore.open(world.cleanup.directory());
+    const doubting = await BridgeStore.open(world.cleanup.directory());
+    const [signer] = ATTESTERS;
+    if (signer === undefined) throw new Error("there are attesters");
+    const attester = await world.addAttester({ signer, store, atOnce: 3 });
+    const other = await world.addAttester({
+      ...{ signer, store: doubting, atOnce: 3 },
+      witnesses: { home: home.provider, far: witness },
+    });
+    await world.attest();
+    await (await world.relayer()).round();
+    for (let round = 0; round < 2; round++) {
+      await attester.round();
+      await other.round();
+    }
+    expect([store.count(route, "sent"), store.count(route, "done")]).to.deep.equal([3, 1]);
+    expect([doubting.count(route, "sent"), doubting.count(route, "done")]).to.deep.equal([4, 0]);
   });
 
   it("count an endpoint that stands still as down", async () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Wallet } from "ethers";
+import { type Provider, Wallet } from "ethers";
 
 import { Attester, type AttesterOptions } from "../../../src/bridge/attester.ts";
 import type { Bridge } from "../../../src/bridge/context.ts";
@@ -127,3 +127,15 @@ export class World {
 }
 
 export const FEE = ANKR / 100n;
+
+/** A chain's endpoint of which some answers are others. */
+export function endpoint(provider: Provider, change: Partial<Provider>): Provider {
+  return new Proxy(provider, {
+    get: (target, name) => {
+      const other: unknown = Reflect.get(change, name);
+      if (other !== undefined) return other;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
