@@ -1,7 +1,9 @@
+import { isError } from "ethers";
+
+import { type Abortable, unlessAborted } from "../abort.ts";
 import { Erc20 } from "../chain/erc20.ts";
-import type { Abortable } from "../abort.ts";
+import { unavailable } from "../chain/errors.ts";
 import { readLogs } from "../chain/logs.ts";
-import type { IAnkrBridge } from "../../types/interfaces/IAnkrBridge.ts";
 import { type Bridge, type End, headsOf } from "./context.ts";
 import { type Side, SIDES } from "./deployment.ts";
 import { topicOf } from "./message.ts";
@@ -72,6 +74,10 @@ export class SupplyMonitor {
    * Reads both chains up to their final blocks and compares (I-15). Errors: `chain.unavailable`, `chain.logs-refused`.
    */
   async look({ signal }: Abortable = {}): Promise<Supply> {
+    return await unlessAborted(this.#look(signal), signal);
+  }
+
+  async #look(signal: AbortSignal | undefined): Promise<Supply> {
     const { home, far } = this.#books;
     const homeSupply = await readOn(home, signal);
     const farSupply = await readOn(far, signal);
@@ -123,14 +129,25 @@ async function readOn(books: Books, signal: AbortSignal | undefined): Promise<En
     }
     books.readTo = page.toBlock;
   }
-  const found: IAnkrBridge.BooksStructOutput = await end.contract.books({ blockTag: books.readTo });
-  const { outstanding, waiting, claimable, fees, liquidity } = found;
+  const { outstanding, waiting, claimable, fees, liquidity } = await booksAt(end, books.readTo);
   return {
     ...{ chainId: end.chainId, block: books.readTo, outstandingWei: outstanding, waitingWei: waiting },
     ...{ claimableWei: claimable, feesWei: fees },
     liquidityWei: liquidity === 2n ** 256n - 1n ? undefined : liquidity,
     ...{ sentWei: books.sentWei, receivedWei: books.receivedWei },
   };
+}
+
+const NOTHING = { outstanding: 0n, waiting: 0n, claimable: 0n, fees: 0n, liquidity: 0n };
+
+/** What a contract says at a final block; nothing where the contract itself is not final yet. */
+async function booksAt({ contract }: End, blockTag: number): Promise<typeof NOTHING> {
+  try {
+    return await contract.books({ blockTag });
+  } catch (error) {
+    if (isError(error, "BAD_DATA") && error.value === "0x") return NOTHING;
+    throw unavailable(error);
+  }
 }
 
 /** What an end says is outstanding is what its transfers come to. */
@@ -203,6 +220,10 @@ export function supplyMetrics(supply: Supply): Metric[] {
         wei("claimable", "Could not be paid, and can be claimed.", supply[side].claimableWei, labels),
       ];
     }),
+    ...SIDES.map((side) => ({
+      ...{ name: "neura_bridge_compared_block", help: "The final block up to which an end was compared." },
+      ...{ value: supply[side].block, labels: { chain: supply[side].chainId } },
+    })),
     { name: "neura_bridge_breaches", help: "Rules that do not hold.", value: breaches.length },
     { name: "neura_bridge_warnings", help: "What should be looked at.", value: warnings.length },
   ];

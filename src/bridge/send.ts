@@ -81,7 +81,9 @@ export async function prepareTransfer(
   );
   const feeWei = here.settings.fee;
   const arrivesWei = wanted.amountWei - feeWei;
-  checkHere(source, here, { ...wanted, arrivesWei, balanceWei });
+  const gasWei = await unlessAborted(gasOf(source, wanted), signal);
+  const spareWei = source.currency.address === ZeroAddress ? (gasWei ?? 0n) : 0n;
+  checkHere(source, here, { ...wanted, arrivesWei, balanceWei, spareWei });
   checkThere(source, destination, there, { ...wanted, arrivesWei, acceptCredit });
   const waits = warningsOf(destination, there, arrivesWei);
   const warnings = [
@@ -95,13 +97,12 @@ export async function prepareTransfer(
         ]
       : []),
   ];
-  const gasWei = await unlessAborted(gasOf(source, wanted), signal);
   return { ...wanted, feeWei, arrivesWei, waitsSeconds: waits.waitsSeconds, warnings, gasWei };
 }
 
 /**
  * Sends what was prepared; where ANKR is a token, the bridge is allowed to take it first.
- * Errors: `market.read-only`, `chain.failed`, refusals in words.
+ * Errors: `bridge.other-account`, `market.read-only`, `chain.failed`, refusals in words.
  */
 export async function sendTransfer(
   bridge: Bridge,
@@ -109,6 +110,12 @@ export async function sendTransfer(
   { signer, signal }: Abortable & { signer: Signer },
 ): Promise<SentTransfer> {
   const source = bridge[from];
+  const payer = await signer.getAddress();
+  if (payer !== getAddress(account)) {
+    throw new NeuraError("bridge.other-account", `It was prepared for ${account}, and ${payer} signs.`, {
+      next: "Prepare it for the account that signs.",
+    });
+  }
   if (from === "home") {
     const token = new Erc20(source.currency.address, signer);
     await unlessAborted(token.allow(account, source.bridge, amountWei), signal);
@@ -163,9 +170,9 @@ async function gasOf(source: End, wanted: Required<TransferRequest>): Promise<bi
 function checkHere(
   source: End,
   { settings, books, canSendWei, pausedUntilSeconds, ...state }: EndState,
-  wanted: Required<TransferRequest> & { arrivesWei: bigint; balanceWei: bigint },
+  wanted: Required<TransferRequest> & { arrivesWei: bigint; balanceWei: bigint; spareWei: bigint },
 ): void {
-  const { arrivesWei, amountWei, balanceWei, account } = wanted;
+  const { arrivesWei, amountWei, balanceWei, spareWei, account } = wanted;
   const amount = (wei: bigint): string => formatAmount(wei, source.currency);
   if (pausedUntilSeconds !== undefined) {
     throw new NeuraError(
@@ -182,11 +189,13 @@ function checkHere(
       { next: `Send at least ${amount(minimumWei)}.`, details: { minimumWei } },
     );
   }
-  if (balanceWei < amountWei) {
+  const neededWei = amountWei + spareWei;
+  if (balanceWei < neededWei) {
+    const why = spareWei === 0n ? "" : `, ${amount(spareWei)} of it for gas`;
     throw new NeuraError(
       "wallet.insufficient-funds",
-      `${account} has ${amount(balanceWei)} on chain ${source.chainId}, where ${amount(amountWei)} are needed.`,
-      { next: `Send ${amount(amountWei - balanceWei)} to it, or send less.`, details: { balanceWei } },
+      `${account} has ${amount(balanceWei)} on chain ${source.chainId}, where ${amount(neededWei)} are needed${why}.`,
+      { next: `Send ${amount(neededWei - balanceWei)} to it, or send less.`, details: { balanceWei } },
     );
   }
   if (source.side === "far" && arrivesWei > books.outstanding) {

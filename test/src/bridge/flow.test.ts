@@ -1,11 +1,12 @@
 import { expect } from "chai";
-import { ZeroAddress } from "ethers";
+import { Wallet, ZeroAddress } from "ethers";
 
 import { claim, deliver, release } from "../../../src/bridge/claim.ts";
 import { openBridge } from "../../../src/bridge/context.ts";
 import { findTransfer } from "../../../src/bridge/find.ts";
 import { attestationOf, encodeTransfer, messageId } from "../../../src/bridge/message.ts";
-import { prepareTransfer } from "../../../src/bridge/send.ts";
+import { SupplyMonitor } from "../../../src/bridge/monitor.ts";
+import { prepareTransfer, sendTransfer } from "../../../src/bridge/send.ts";
 import { transferStatus } from "../../../src/bridge/status.ts";
 import { errorOf } from "../storage/support.ts";
 import { ANKR, ATTESTERS, DAY, settingsOf, walletAt } from "./support.ts";
@@ -89,6 +90,39 @@ describe("transfers over the bridge", function () {
     await (await bridge.far.contract.connect(guardian).pause()).wait();
     expect((await prepare(ANKR)).warnings.map(({ code }) => code)).to.deep.equal(["bridge.paused"]);
     expect((await errorOf(prepare(ANKR, { from: "far" }))).code).to.equal("bridge.paused");
+  });
+
+  it("leave enough for gas, and are sent by whom they were prepared for", async () => {
+    const { bridge } = await open();
+    const { far } = bridge;
+    const poor = Wallet.createRandom(far.provider);
+    const account = poor.address;
+    await world.send("home", 5n * ANKR + FEE, { to: account });
+    await world.attest();
+    await (await world.relayer()).round();
+    const request = { from: "far", account, to: RECIPIENT } as const;
+    const all = await errorOf(prepareTransfer(bridge, { ...request, amountWei: 5n * ANKR }));
+    expect([all.code, all.message.includes("for gas")]).to.deep.equal(["wallet.insufficient-funds", true]);
+    const prepared = await prepareTransfer(bridge, { ...request, amountWei: 4n * ANKR });
+    const stranger = await world.chains.signer("far", 5);
+    const other = sendTransfer(bridge, prepared, { signer: stranger });
+    expect((await errorOf(other)).code).to.equal("bridge.other-account");
+    expect((await sendTransfer(bridge, prepared, { signer: poor })).arrivesWei).to.equal(4n * ANKR - FEE);
+  });
+
+  it("are compared by the monitor only once they are final, and their contracts too", async () => {
+    const { bridge, pair } = await open();
+    await world.send("home", 5n * ANKR + FEE);
+    const providers = { home: bridge.home.provider, far: bridge.far.provider };
+    const deep = (blocks: number) =>
+      openBridge({ deployment: pair.deployment, providers, finality: { home: blocks, far: blocks } });
+    for (const blocks of [1, 1_000]) {
+      const { lockedWei, inFlightWei, breaches } = await new SupplyMonitor(deep(blocks)).look();
+      expect({ lockedWei, breaches, inFlightWei: inFlightWei.home }, `${blocks}`).to.deep.equal({
+        ...{ lockedWei: 0n, breaches: [], inFlightWei: 0n },
+      });
+    }
+    expect((await world.monitor.look()).lockedWei).to.equal(5n * ANKR);
   });
 
   it("say where they are, and what brings them on", async () => {
