@@ -161,11 +161,7 @@ abstract contract AnkrBridge is IAnkrBridge, BridgeFungible, Ownable2Step, Reent
         if (msg.value < own) revert Currency_WrongValue(msg.value, own);
         bytes memory peer = InteroperableAddress.formatEvmV1(_peerChain, _peer);
         return
-            IERC7786GatewaySource(gateway).sendMessage{value: msg.value - own}(
-                peer,
-                payload,
-                new bytes[](0)
-            );
+            IERC7786GatewaySource(gateway).sendMessage{value: msg.value - own}(peer, payload, new bytes[](0));
     }
 
     // ---- Receiving ----

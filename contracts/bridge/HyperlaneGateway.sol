@@ -56,11 +56,16 @@ contract HyperlaneGateway is IHyperlaneGateway, BridgeGateway {
     }
 
     /// @inheritdoc IHyperlaneGateway
-    function handle(uint32 origin, bytes32 sender, bytes calldata body) external payable override nonReentrant {
+    function handle(
+        uint32 origin,
+        bytes32 sender,
+        bytes calldata body
+    ) external payable override nonReentrant {
         if (msg.sender != address(mailbox)) revert HyperlaneGateway_NotMailbox(msg.sender);
         if (msg.value != 0) revert BridgeGateway_WrongFee(msg.value, 0);
         // All of the word: its upper bytes are not the address's.
-        if (origin != peerDomain || sender != _peerWord()) revert HyperlaneGateway_WrongOrigin(origin, sender);
+        if (origin != peerDomain || sender != _peerWord())
+            revert HyperlaneGateway_WrongOrigin(origin, sender);
         Message memory message = abi.decode(body, (Message));
         _deliver(message, _checkedIdOf(message));
     }

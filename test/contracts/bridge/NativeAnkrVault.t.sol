@@ -128,9 +128,10 @@ contract NativeAnkrVaultTest is BridgeTest {
         vm.assume(value != wei_);
         vm.deal(ALICE, value);
         bytes memory data = abi.encodeCall(_vault.send, (BOB, wei_, ACCOUNT));
-        bytes memory reason = value < wei_
-            ? abi.encodeWithSelector(Currency_WrongValue.selector, value, wei_)
-            : abi.encodeWithSelector(IBridgeGateway.BridgeGateway_WrongFee.selector, value - wei_, 0);
+        bytes memory reason =
+            value < wei_
+                ? abi.encodeWithSelector(Currency_WrongValue.selector, value, wei_)
+                : abi.encodeWithSelector(IBridgeGateway.BridgeGateway_WrongFee.selector, value - wei_, 0);
         refuse(address(_vault), ALICE, value, data, reason);
         assertEq(ALICE.balance, value, "kept");
     }
