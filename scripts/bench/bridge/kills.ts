@@ -8,11 +8,15 @@ import type { BridgeStage, ProcessName } from "./stage.ts";
 export interface KillReport {
   readonly kills: Readonly<Record<string, number>>;
   readonly transfers: number;
+  /** How many of them from each side. */
+  readonly sent: Readonly<Record<Side, number>>;
   /** Rules that did not hold at one of the looks after each kill, and at the end. */
   readonly breaches: readonly string[];
   /** Transfers that were not paid exactly once, and with what was announced. */
   readonly wrong: readonly string[];
   readonly looks: number;
+  /** How often a process found a chain down while it started, and was started again. */
+  readonly restarts: number;
 }
 
 export interface KillOptions {
@@ -57,6 +61,7 @@ export async function killAtRandom(stage: BridgeStage, options: KillOptions): Pr
     const from = side === "far" && outstanding < 10n * ANKR ? "home" : side;
     sent[from].push(await stage.send(from, ANKR + BigInt(Math.floor(random() * 1e9))));
     await sleep(random() * pauseMs);
+    stage.supervise();
     await stage.kill(name);
     await look();
     onKill?.(all - left.length, all);
@@ -74,5 +79,7 @@ export async function killAtRandom(stage: BridgeStage, options: KillOptions): Pr
   }
   const transfers = sent.home.length + sent.far.length;
   const counts = Object.fromEntries(names.map((name) => [name, kills]));
-  return { kills: counts, transfers, breaches: [...breaches], wrong, looks };
+  const { restarts } = stage;
+  const numbers = { home: sent.home.length, far: sent.far.length };
+  return { kills: counts, transfers, sent: numbers, breaches: [...breaches], wrong, looks, restarts };
 }

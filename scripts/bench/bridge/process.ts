@@ -21,7 +21,7 @@ export interface ProcessSettings {
   readonly attesters: readonly string[];
 }
 
-const POLL_MS = 250;
+const POLL_MS = 400;
 
 const settings = JSON.parse(process.env["NEURA_BRIDGE_PROCESS"] ?? "") as ProcessSettings;
 const deployment = parseBridge(await readFile(settings.record, "utf8"));

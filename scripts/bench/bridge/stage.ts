@@ -12,114 +12,179 @@ import { type Supply, SupplyMonitor } from "../../../src/bridge/monitor.ts";
 import { prepareTransfer, type SentTransfer, sendTransfer } from "../../../src/bridge/send.ts";
 import { moduleUrl, spawnModule } from "../../../src/process.ts";
 import { MockERC20__factory } from "../../../types/index.ts";
-import { freePort, Processes, taskCommand } from "../../demo/processes.ts";
+import { freePort } from "../../demo/processes.ts";
+import type { ChainSettings } from "./chain-process.ts";
 import type { ProcessSettings } from "./process.ts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 const CHAINS = { home: 31338, far: 31339 } as const;
 const DAY = 86_400;
 const ANKR = 10n ** 18n;
-const NAMES = ["attester 1", "attester 2", "attester 3", "relayer"] as const;
+const CHAIN_NAMES = { home: "home chain", far: "far chain" } as const;
+const SERVICES = ["attester 1", "attester 2", "attester 3", "relayer"] as const;
+const NAMES = [CHAIN_NAMES.home, CHAIN_NAMES.far, ...SERVICES] as const;
 export type ProcessName = (typeof NAMES)[number];
+
+/** What a process says that finds a chain down while it starts: whoever runs it starts it again. */
+const CHAIN_DOWN = /chain\.unavailable|ECONN|EPIPE|socket hang up/;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ready: Promise<void>;
+}
 
 /** Two chains, three attesters, all of which have to sign, and a relayer: each a process of its own. */
 export class BridgeStage {
-  readonly bridge: Bridge;
   readonly names = NAMES;
-  readonly #monitor: SupplyMonitor;
-  readonly #settings: ReadonlyMap<ProcessName, ProcessSettings>;
-  readonly #running = new Map<ProcessName, ChildProcess>();
+  /** How often a process that found a chain down while it started was started again. */
+  restarts = 0;
+  readonly #signal: AbortSignal;
+  readonly #settings = new Map<ProcessName, ProcessSettings | ChainSettings>();
+  readonly #running = new Map<ProcessName, Running>();
   readonly #said = new Map<ProcessName, string[]>();
-  readonly #senders: Readonly<Record<Side, HDNodeWallet>>;
-  readonly #close: (() => unknown)[];
+  readonly #providers: Record<Side, JsonRpcProvider>;
+  #bridge: Bridge | undefined;
+  #monitor: SupplyMonitor | undefined;
 
-  private constructor(parts: {
-    bridge: Bridge;
-    settings: ReadonlyMap<ProcessName, ProcessSettings>;
-    senders: Readonly<Record<Side, HDNodeWallet>>;
-    close: (() => unknown)[];
-  }) {
-    this.bridge = parts.bridge;
-    this.#monitor = new SupplyMonitor(parts.bridge);
-    this.#settings = parts.settings;
-    this.#senders = parts.senders;
-    this.#close = parts.close;
+  private constructor(urls: Readonly<Record<Side, string>>, signal: AbortSignal) {
+    this.#signal = signal;
+    this.#providers = { home: connect("home", urls.home), far: connect("far", urls.far) };
   }
 
-  /** Starts the chains and deploys a pair; everything is kept in `directory`. */
+  /** Starts the chains and deploys a pair; everything is kept in `directory`. The signal ends the waiting for a chain. */
   static async open(directory: string, signal: AbortSignal): Promise<BridgeStage> {
-    const chains = new Processes();
-    const close: (() => unknown)[] = [() => chains.stop()];
+    const ports = { home: await freePort(), far: await freePort() };
+    const urls = { home: `http://127.0.0.1:${ports.home}`, far: `http://127.0.0.1:${ports.far}` };
+    const stage = new BridgeStage(urls, signal);
     try {
-      const [home, far] = await Promise.all(SIDES.map((side) => startChain(chains, side, signal)));
-      if (home === undefined || far === undefined) throw new Error("two chains were started");
-      const urls = { home, far };
-      const providers = { home: connect("home", home), far: connect("far", far) };
-      close.push(() => SIDES.forEach((side) => providers[side].destroy()));
-      const deployer = { home: walletAt(0, providers.home), far: walletAt(0, providers.far) };
-      const attesters = [11, 12, 13].map((index) => walletAt(index, providers.home));
-      const token = await (await new MockERC20__factory(deployer.home).deploy()).waitForDeployment();
-      await (await token.mint(walletAt(1, providers.home).address, parseEther("1000000"))).wait();
-      const most = 10n ** 24n;
-      const deployment = await deployPair(deployer, {
-        token: { address: await token.getAddress(), symbol: "ANKR", decimals: 18 },
-        ...{ kind: "native", markets: {}, threshold: 3 },
-        attesters: attesters
-          .map(({ address }) => address)
-          .toSorted((one, other) => (BigInt(one) < BigInt(other) ? -1 : 1)),
-        ...{ guardian: deployer.home.address, admin: deployer.home.address, delaySeconds: DAY },
-        settings: {
-          ...{ minimum: 1n, fee: ANKR / 100n, feeReceiver: deployer.home.address },
-          ...{ threshold: most, waitSeconds: DAY },
-          ...{ sendCapacity: most, sendPeriod: DAY, payCapacity: most, payPeriod: DAY },
-        },
-      });
-      await (
-        await deployer.far.sendTransaction({ to: deployment.far.bridge, value: parseEther("5000") })
-      ).wait();
-      const record = join(directory, "bridge.json");
-      await writeBridge(record, deployment);
-      const ports = await Promise.all(NAMES.map(() => freePort()));
-      const urlsOf = ports.slice(0, 3).map((port) => `http://127.0.0.1:${port}`);
-      const keys = [...attesters, walletAt(3, providers.home)].map(({ privateKey }) => privateKey);
-      const settings = new Map(
-        NAMES.map((name, index): [ProcessName, ProcessSettings] => [
-          name,
-          {
-            ...{ role: name === "relayer" ? "relayer" : "attester", record, urls, attesters: urlsOf },
-            ...{ directory: join(directory, name), port: ports[index] ?? 0, key: keys[index] ?? "" },
-          },
-        ]),
-      );
-      const senders = { home: walletAt(1, providers.home), far: walletAt(1, providers.far) };
-      return new BridgeStage({ bridge: openBridge({ deployment, providers }), settings, senders, close });
+      for (const side of SIDES) {
+        const journal = join(directory, `${side}.journal`);
+        stage.#settings.set(CHAIN_NAMES[side], { journal, chainId: CHAINS[side], port: ports[side] });
+        stage.start(CHAIN_NAMES[side]);
+      }
+      for (const side of SIDES) await stage.#ready(CHAIN_NAMES[side]);
+      await stage.#deploy(directory, urls);
+      return stage;
     } catch (error) {
-      for (const step of close.toReversed()) await step();
+      await stage.close();
       throw error;
     }
   }
 
+  get bridge(): Bridge {
+    if (this.#bridge === undefined) throw new Error("the pair is not deployed yet");
+    return this.#bridge;
+  }
+
+  async #deploy(directory: string, urls: Readonly<Record<Side, string>>): Promise<void> {
+    const providers = this.#providers;
+    const deployer = { home: walletAt(0, providers.home), far: walletAt(0, providers.far) };
+    const attesters = [11, 12, 13].map((index) => walletAt(index, providers.home));
+    const token = await (await new MockERC20__factory(deployer.home).deploy()).waitForDeployment();
+    await (await token.mint(walletAt(1, providers.home).address, parseEther("1000000"))).wait();
+    const most = 10n ** 24n;
+    const deployment = await deployPair(deployer, {
+      token: { address: await token.getAddress(), symbol: "ANKR", decimals: 18 },
+      ...{ kind: "native", markets: {}, threshold: 3 },
+      attesters: attesters
+        .map(({ address }) => address)
+        .toSorted((one, other) => (BigInt(one) < BigInt(other) ? -1 : 1)),
+      ...{ guardian: deployer.home.address, admin: deployer.home.address, delaySeconds: DAY },
+      settings: {
+        ...{ minimum: 1n, fee: ANKR / 100n, feeReceiver: deployer.home.address },
+        ...{ threshold: most, waitSeconds: DAY },
+        ...{ sendCapacity: most, sendPeriod: DAY, payCapacity: most, payPeriod: DAY },
+      },
+    });
+    await (
+      await deployer.far.sendTransaction({ to: deployment.far.bridge, value: parseEther("5000") })
+    ).wait();
+    const record = join(directory, "bridge.json");
+    await writeBridge(record, deployment);
+    const ports = await Promise.all(SERVICES.map(() => freePort()));
+    const urlsOf = ports.slice(0, 3).map((port) => `http://127.0.0.1:${port}`);
+    const keys = [...attesters, walletAt(3, providers.home)].map(({ privateKey }) => privateKey);
+    for (const [index, name] of SERVICES.entries()) {
+      this.#settings.set(name, {
+        ...{ role: name === "relayer" ? "relayer" : "attester", record, urls, attesters: urlsOf },
+        ...{ directory: join(directory, name), port: ports[index] ?? 0, key: keys[index] ?? "" },
+      });
+    }
+    this.#bridge = openBridge({ deployment, providers });
+    this.#monitor = new SupplyMonitor(this.#bridge);
+  }
+
+  /** Starts what serves the bridge; the chains run already. */
+  startServices(): void {
+    for (const name of SERVICES) this.start(name);
+  }
+
   start(name: ProcessName): void {
-    const child = spawnModule(moduleUrl(import.meta.url, "./process"), {
-      contractTypes: true,
+    const module = isChain(name) ? "./chain-process" : "./process";
+    const child = spawnModule(moduleUrl(import.meta.url, module), {
+      contractTypes: !isChain(name),
       environment: { ...process.env, NEURA_BRIDGE_PROCESS: JSON.stringify(this.#settings.get(name)) },
       stdio: ["ignore", "ignore", "pipe"],
     });
-    this.#running.set(name, child);
     const said = this.#said.get(name) ?? [];
     this.#said.set(name, said);
-    if (child.stderr !== null) createInterface({ input: child.stderr }).on("line", (line) => said.push(line));
+    if (child.stderr === null) throw new Error("what it says can be read");
+    const lines = createInterface({ input: child.stderr });
+    const ready = new Promise<void>((resolve) => {
+      lines.on("line", (line) => {
+        said.push(line);
+        if (line.includes('"event":"ready"')) resolve();
+      });
+    });
+    this.#running.set(name, { child, ready });
   }
 
-  /** Ends a process where it stands, and starts it again. */
+  /** Ends a process where it stands, and starts it again; a chain has every block that anybody has seen of it. */
   async kill(name: ProcessName): Promise<void> {
-    const child = this.#running.get(name);
-    if (child === undefined) throw new Error(`${name} does not run`);
-    if (child.exitCode !== null) throw new Error(`${name} has ended by itself:\n${this.said(name)}`);
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
+    const running = this.#running.get(name);
+    if (running === undefined) throw new Error(`${name} does not run`);
+    const side = SIDES.find((each) => CHAIN_NAMES[each] === name);
+    const seen = side && (await this.#providers[side].getBlock("latest"));
+    const { child } = running;
+    if (child.exitCode === null) {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    } else {
+      this.#checkEnd(name);
+    }
     this.start(name);
+    if (side === undefined || !seen) return;
+    await this.#ready(name);
+    const again = await this.#providers[side].getBlock(seen.number);
+    if (again?.hash !== seen.hash)
+      throw new Error(`the ${name} had ${seen.number} ${seen.hash}, and has ${again?.hash ?? "nothing"}`);
+  }
+
+  /** Starts again what a chain that was down has ended. */
+  supervise(): void {
+    for (const name of SERVICES) {
+      if (this.#running.get(name)?.child.exitCode == null) continue;
+      this.#checkEnd(name);
+      this.start(name);
+    }
+  }
+
+  #checkEnd(name: ProcessName): void {
+    if (!CHAIN_DOWN.test(this.said(name)))
+      throw new Error(`${name} has ended by itself:\n${this.said(name)}`);
+    this.restarts += 1;
+  }
+
+  async #ready(name: ProcessName): Promise<void> {
+    const running = this.#running.get(name);
+    if (running === undefined) throw new Error(`${name} does not run`);
+    const { child, ready } = running;
+    const ended = once(child, "exit", { signal: this.#signal }).then(() => {
+      throw new Error(`${name} has ended by itself:\n${this.said(name)}`);
+    });
+    await Promise.race([ready, ended]);
+    ended.catch(() => undefined);
   }
 
   /** The last that a process said. */
@@ -129,13 +194,14 @@ export class BridgeStage {
 
   /** Sends from the user's account to itself on the other chain. */
   async send(from: Side, amountWei: bigint): Promise<SentTransfer> {
-    const signer = this.#senders[from];
+    const signer = walletAt(1, this.#providers[from]);
     const account = signer.address;
     const prepared = await prepareTransfer(this.bridge, { from, account, to: account, amountWei });
     return await sendTransfer(this.bridge, prepared, { signer });
   }
 
   async look(): Promise<Supply> {
+    if (this.#monitor === undefined) throw new Error("the pair is not deployed yet");
     return await this.#monitor.look();
   }
 
@@ -143,6 +209,7 @@ export class BridgeStage {
   async settled(timeoutMs: number): Promise<Supply> {
     const until = performance.now() + timeoutMs;
     for (;;) {
+      this.supervise();
       const supply = await this.look();
       const { home, far } = supply.inFlightWei;
       if (supply.breaches.length > 0 || (home === 0n && far === 0n)) return supply;
@@ -150,7 +217,7 @@ export class BridgeStage {
         const said = NAMES.map((name) => `--- ${name}\n${this.said(name)}`).join("\n");
         throw new Error(`${home} and ${far} wei are still on their way:\n${said}`);
       }
-      await sleep(50);
+      await sleep(200);
     }
   }
 
@@ -165,24 +232,18 @@ export class BridgeStage {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#running.values()) {
+    for (const side of SIDES) this.#providers[side].destroy();
+    for (const { child } of this.#running.values()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
     }
-    for (const step of this.#close.toReversed()) await step();
   }
 }
 
-async function startChain(chains: Processes, side: Side, signal: AbortSignal): Promise<string> {
-  const port = String(await freePort());
-  const id = String(CHAINS[side]);
-  const words = ["node", "--hostname", "127.0.0.1", "--port", port, "--chain-id", id];
-  return await chains.start(`${side} chain`, taskCommand(...words), {
-    ready: (line) => (line.includes(`127.0.0.1:${port}`) ? `http://127.0.0.1:${port}` : undefined),
-    signal,
-  });
+function isChain(name: ProcessName): boolean {
+  return SIDES.some((side) => CHAIN_NAMES[side] === name);
 }
 
 function connect(side: Side, url: string): JsonRpcProvider {
