@@ -2,6 +2,14 @@
 export { type ByteSource } from "./bytes.ts";
 export { payloadContext, resultContext } from "./context.ts";
 export {
+  openingWords,
+  type OpeningWords,
+  proveSharedPoint,
+  type SharedPointProof,
+  verifySharedPoint,
+  type WrapStatement,
+} from "./dleq.ts";
+export {
   type Compartment,
   type CompartmentKind,
   encodeHeader,
@@ -9,8 +17,17 @@ export {
   readHeader,
   type Recipient,
 } from "./format.ts";
-export { generateKeyPair, type KeyPair, type OpeningKey, publicKeyOf, unwrap } from "./keys.ts";
+export {
+  generateKeyPair,
+  type KeyPair,
+  type Opening,
+  type OpeningKey,
+  publicKeyOf,
+  type ReaderKey,
+  unwrap,
+} from "./keys.ts";
 export { hashEnvelope, type Handlers, open, type Opened, openEach, type OpenOptions } from "./open.ts";
+export { proveOpening } from "./opening.ts";
 export { type KnowledgeProof, type KnowledgeStatement, proveKnowledge, verifyKnowledge } from "./proof.ts";
 export { rewrap } from "./rewrap.ts";
 export { seal, type Sealed, sealedSize, type SealOptions, type SealResult } from "./seal.ts";

@@ -19,6 +19,7 @@ import {
   type Recipient,
   toHex,
 } from "./format.ts";
+import { type SharedPointProof, verifySharedPoint, type WrapStatement } from "./dleq.ts";
 import { isPublicKey, proveKnowledge, verifyKnowledge } from "./proof.ts";
 
 /** The ECIES of the wraps: AES-256-GCM with a 12-byte nonce, compressed ephemeral point, the rest by default. */
@@ -110,7 +111,7 @@ function wrap(
 ): Recipient {
   const ephemeral = generateKeyPair();
   const secret = ephemeral.secretKey.reveal();
-  const key = sharedKey({ secret, publicKey, ephemeral: ephemeral.publicKey });
+  const key = wrapKey(ephemeral.publicKey, secp256k1.getSharedSecret(secret, publicKey, false));
   const statement = { context: fromHex(context), keyCommit: fromHex(keyCommit), recipient: publicKey };
   return {
     publicKey,
@@ -119,53 +120,45 @@ function wrap(
   };
 }
 
-/** As `eciesjs.decrypt`. Throws whatever where the wrap cannot be opened. */
-function openWrap(secretKey: Secret<Uint8Array>, wrapped: Uint8Array): Secret<Uint8Array> {
-  const ephemeral = wrapped.subarray(0, POINT_BYTES);
-  const key = sharedKey({ secret: secretKey.reveal(), publicKey: ephemeral, ephemeral });
+/** As `eciesjs.decrypt`, of the shared point. Throws whatever where the wrap cannot be opened. */
+function openWrap(shared: Uint8Array, wrapped: Uint8Array): Secret<Uint8Array> {
+  const key = wrapKey(wrapped.subarray(0, POINT_BYTES), shared);
   return new Secret(symDecrypt(WRAP_CONFIG, key, wrapped.subarray(POINT_BYTES)));
 }
 
-/**
- * The key of a wrap, of one side's secret and the other's public key. It is derived from the uncompressed points of
- * the ephemeral key and the shared secret; the classes of `eciesjs` multiply ten times on their way there.
- */
-function sharedKey({
-  secret,
-  publicKey,
-  ephemeral,
-}: {
-  secret: Uint8Array;
-  publicKey: Uint8Array;
-  ephemeral: Uint8Array;
-}): Uint8Array {
-  const sender = secp256k1.Point.fromBytes(ephemeral).toBytes(false);
-  return getSharedKey(sender, secp256k1.getSharedSecret(secret, publicKey, false));
+/** The key of a wrap: of its ephemeral point and the point that both sides share, both uncompressed. */
+function wrapKey(ephemeral: Uint8Array, shared: Uint8Array): Uint8Array {
+  const uncompressed = (point: Uint8Array): Uint8Array => secp256k1.Point.fromBytes(point).toBytes(false);
+  return getSharedKey(uncompressed(ephemeral), uncompressed(shared));
 }
 
-/** How a reader comes to a content key: as a recipient, or because it kept the key. */
-export type OpeningKey = { secretKey: Secret<Uint8Array> } | { contentKey: Secret<Uint8Array> };
+/** What somebody shows of one compartment: see `opening.ts`. */
+export interface Opening extends SharedPointProof {
+  readonly kind: CompartmentKind;
+  /** The key of whoever shows it, 33 bytes. */
+  readonly recipient: Uint8Array;
+}
+
+/** How a reader comes to content keys: as a recipient, or because a recipient shows what the wraps hold. */
+export type ReaderKey = { secretKey: Secret<Uint8Array> } | { openings: readonly Opening[] };
+
+/** How a reader comes to one content key: as any reader, or because it kept the key. */
+export type OpeningKey = ReaderKey | { contentKey: Secret<Uint8Array> };
 
 /**
  * The content key of one compartment. The secret key is used only after the context, and the proof that the
  * author of the wrap knew its ephemeral scalar, have been checked; what comes out must be what the header commits to.
  *
  * Errors: `envelope.no-compartment`, `envelope.wrong-context`, `envelope.not-a-recipient`, `envelope.unproven`,
- * `envelope.key-mismatch`, `envelope.bad-key`.
+ * `envelope.key-mismatch`, `envelope.bad-key`; with an opening, `envelope.bad-opening`, and `envelope.bad-wrap` where the
+ * wrap does not open at all.
  */
 export function unwrap(
   header: Header,
   options: OpeningKey & { kind: CompartmentKind; context: string },
 ): Secret<Uint8Array> {
-  const compartment = compartmentOf(header, options.kind);
-  if (compartment.context !== options.context.toLowerCase()) {
-    throw new NeuraError(
-      "envelope.wrong-context",
-      `The ${compartment.kind} was made for context ${compartment.context}, not for ${options.context}.`,
-      { next: "Do not use it: it belongs to another task." },
-    );
-  }
-  const contentKey = "contentKey" in options ? options.contentKey : unwrapFor(compartment, options.secretKey);
+  const compartment = compartmentFor(header, options);
+  const contentKey = contentKeyOf(compartment, options);
   if (contentKey === undefined || commitTo(contentKey) !== compartment.keyCommit) {
     throw new NeuraError(
       "envelope.key-mismatch",
@@ -174,6 +167,13 @@ export function unwrap(
     );
   }
   return contentKey;
+}
+
+function contentKeyOf(compartment: Compartment, options: OpeningKey): Secret<Uint8Array> | undefined {
+  if ("contentKey" in options) return options.contentKey;
+  return "secretKey" in options
+    ? unwrapFor(compartment, options.secretKey)
+    : unwrapShown(compartment, options.openings);
 }
 
 /** The compartment of this kind. Error: `envelope.no-compartment`. */
@@ -185,29 +185,79 @@ export function compartmentOf(header: Header, kind: CompartmentKind): Compartmen
   return compartment;
 }
 
-function unwrapFor(
+/** The compartment of this kind and task. Errors: `envelope.no-compartment`, `envelope.wrong-context`. */
+export function compartmentFor(
+  header: Header,
+  { kind, context }: { kind: CompartmentKind; context: string },
+): Compartment {
+  const compartment = compartmentOf(header, kind);
+  if (compartment.context === context.toLowerCase()) return compartment;
+  throw new NeuraError(
+    "envelope.wrong-context",
+    `The ${kind} was made for context ${compartment.context}, not for ${context}.`,
+    { next: "Do not use it: it belongs to another task." },
+  );
+}
+
+/**
+ * The wrap for a key, whose author has shown that it made the ephemeral point, and what a proof about it is about.
+ * Errors: `envelope.not-a-recipient`, `envelope.unproven`.
+ */
+export function provenWrap(
   { kind, context, keyCommit, recipients }: Compartment,
-  secretKey: Secret<Uint8Array>,
-): Secret<Uint8Array> | undefined {
-  const own = publicKeyOf(secretKey);
-  const entry = recipients.find(({ publicKey }) => equalBytes(publicKey, own));
+  recipient: Uint8Array,
+): { statement: WrapStatement; wrap: Uint8Array } {
+  const entry = recipients.find(({ publicKey }) => equalBytes(publicKey, recipient));
   if (entry === undefined) {
-    throw new NeuraError("envelope.not-a-recipient", `The ${kind} is not encrypted to ${toHex(own)}.`, {
+    throw new NeuraError("envelope.not-a-recipient", `The ${kind} is not encrypted to ${toHex(recipient)}.`, {
       next: "Use the key that it was encrypted to, perhaps one of an older epoch.",
     });
   }
-  const statement = { context: fromHex(context), keyCommit: fromHex(keyCommit), recipient: own };
-  if (!verifyKnowledge(statement, entry.wrap.subarray(0, POINT_BYTES), entry.proof)) {
-    throw new NeuraError(
-      "envelope.unproven",
-      `The author of the ${kind} has not shown that it made the ephemeral key of its wrap.`,
-      { next: "Do not use it: the key may be copied from a letter of somebody else." },
-    );
-  }
+  const { wrap, proof } = entry;
+  const ephemeral = wrap.subarray(0, POINT_BYTES);
+  const statement = { context: fromHex(context), keyCommit: fromHex(keyCommit), recipient, ephemeral };
+  if (verifyKnowledge(statement, ephemeral, proof)) return { statement, wrap };
+  throw new NeuraError(
+    "envelope.unproven",
+    `The author of the ${kind} has not shown that it made the ephemeral key of its wrap.`,
+    {
+      next: "Do not use it, and show nobody what it holds: the key may be copied from a letter of somebody else. That the proof is missing is plain to everybody, and its author's fault.",
+    },
+  );
+}
+
+function unwrapFor(compartment: Compartment, secretKey: Secret<Uint8Array>): Secret<Uint8Array> | undefined {
+  const { statement, wrap } = provenWrap(compartment, publicKeyOf(secretKey));
   try {
-    return openWrap(secretKey, entry.wrap);
+    return openWrap(secp256k1.getSharedSecret(secretKey.reveal(), statement.ephemeral, false), wrap);
   } catch {
     // Which step failed stays unsaid.
     return undefined;
+  }
+}
+
+/** No secret is involved any more, so that it can be said which step fails. */
+function unwrapShown(compartment: Compartment, openings: readonly Opening[]): Secret<Uint8Array> {
+  const { kind } = compartment;
+  const opening = openings.find((each) => each.kind === kind);
+  if (opening === undefined) {
+    throw new NeuraError("envelope.bad-request", `Nothing is shown of the ${kind}.`);
+  }
+  const { statement, wrap } = provenWrap(compartment, opening.recipient);
+  if (!verifySharedPoint(statement, opening)) {
+    throw new NeuraError("envelope.bad-opening", `What is shown of the ${kind} does not open its wrap.`, {
+      next: "Believe nothing that is said about it: it was made for another wrap, or made up.",
+    });
+  }
+  try {
+    return openWrap(opening.shared, wrap);
+  } catch {
+    throw new NeuraError(
+      "envelope.bad-wrap",
+      `The wrap for ${toHex(opening.recipient)} holds no key of the ${kind}.`,
+      {
+        next: "Do not use it: its author made it so, or it was changed on its way.",
+      },
+    );
   }
 }

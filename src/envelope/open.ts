@@ -14,7 +14,7 @@ import {
   takeHeader,
   toHex,
 } from "./format.ts";
-import { compartmentOf, type OpeningKey, streamKey, unwrap } from "./keys.ts";
+import { compartmentOf, type OpeningKey, type ReaderKey, streamKey, unwrap } from "./keys.ts";
 import { primitives } from "./primitives.node.ts";
 
 interface ReadOptions {
@@ -81,7 +81,7 @@ export interface Opened {
  */
 export async function openEach(
   source: ByteSource,
-  options: ReadOptions & { secretKey: Secret<Uint8Array>; handlers: Handlers },
+  options: ReadOptions & ReaderKey & { handlers: Handlers },
 ): Promise<Opened> {
   const reader = new EnvelopeReader(source, options);
   try {

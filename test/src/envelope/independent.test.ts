@@ -18,6 +18,7 @@ interface Vectors {
   envelope: string;
   headerForJuror: string;
   proof: Record<"context" | "keyCommit" | "recipient" | "r" | "point" | "e" | "s", string>;
+  opening: Record<"recipient" | "ephemeral" | "shared" | "c" | "s", string>;
 }
 const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as Vectors;
 
@@ -108,6 +109,26 @@ function isProven(about: { context: Uint8Array; keyCommit: Uint8Array }, entry: 
   return integer(hash) % ORDER === integer(entry.e);
 }
 
+/** "Opening proof": whether S is the point of this wrap. */
+function isShown(part: Part, entry: Entry, { shared, c, s }: Record<"shared" | "c" | "s", Buffer>): boolean {
+  const ephemeral = entry.wrap.subarray(0, 33);
+  const times = (scalar: Buffer, point: Uint8Array) =>
+    new PrivateKey(scalar).multiply(new PublicKey(point), true);
+  const a = subtract(new PrivateKey(s).publicKey.toBytes(true), times(c, entry.publicKey));
+  const b = subtract(times(s, ephemeral), times(c, shared));
+  const statement = [part.context, part.keyCommit, entry.publicKey, ephemeral, shared];
+  return integer(sha256("neura/opening/1", ...statement, a, b)) % ORDER === integer(c);
+}
+
+/** The key in a wrap, by the point that both sides share. */
+function unwrapWith(shared: Uint8Array, wrap: Buffer): Buffer {
+  const points = [wrap.subarray(0, 33), shared].map((point) => new PublicKey(point).toBytes(false));
+  const key = Buffer.from(hkdfSync("sha256", Buffer.concat(points), "", "", 32));
+  const decipher = createDecipheriv("aes-256-gcm", key, wrap.subarray(33, 45));
+  decipher.setAuthTag(wrap.subarray(45, 61));
+  return Buffer.concat([decipher.update(wrap.subarray(61)), decipher.final()]);
+}
+
 /** Steps 4 to 6: the content key of one compartment. */
 function contentKeyOf(part: Part, secretKey: Buffer): Buffer {
   const own = new PrivateKey(secretKey).publicKey.toBytes(true);
@@ -185,6 +206,22 @@ describe("envelope: read by its description alone", () => {
     const key = streamKeyOf(fixed, body, contentKeyOf(body, secretKeyOf("owner")));
     expect(readBodies(parts, bodies, new Map([[0, key]])).get(0)).to.deep.equal(plainBody);
     expect(() => contentKeyOf(secrets, secretKeyOf("owner"))).to.throw("not a recipient");
+  });
+
+  it("anybody opens the body with what the provider shows, and no secret key", () => {
+    const hex = (text: string) => Buffer.from(text, "hex");
+    const { recipient, ephemeral, ...rest } = vectors.opening;
+    const shown = { shared: hex(rest.shared), c: hex(rest.c), s: hex(rest.s) };
+    const entry = body.entries.find(({ publicKey }) => publicKey.equals(hex(recipient)))!;
+    expect(entry.wrap.subarray(0, 33)).to.deep.equal(hex(ephemeral));
+    expect(isShown(body, entry, shown)).to.equal(true);
+    expect(isShown(body, entry, { ...shown, shared: hex(ephemeral) })).to.equal(false);
+    expect(isShown(secrets, entry, shown)).to.equal(false);
+
+    const contentKey = unwrapWith(shown.shared, entry.wrap);
+    expect(sha256("neura/commit/1", contentKey)).to.deep.equal(body.keyCommit);
+    const key = streamKeyOf(fixed, body, contentKey);
+    expect(readBodies(parts, bodies, new Map([[0, key]])).get(0)).to.deep.equal(plainBody);
   });
 
   it("a juror opens the body with the detached header", () => {

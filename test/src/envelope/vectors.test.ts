@@ -4,7 +4,14 @@ import { readFileSync } from "node:fs";
 import { expect } from "chai";
 
 import { encodeHeader } from "../../../src/envelope/format.ts";
-import { open, openEach, payloadContext, proveKnowledge, readHeader } from "../../../src/envelope/index.ts";
+import {
+  open,
+  openEach,
+  payloadContext,
+  proveKnowledge,
+  proveOpening,
+  readHeader,
+} from "../../../src/envelope/index.ts";
 import { Secret } from "../../../src/secret.ts";
 import { collect } from "./fixtures.ts";
 
@@ -18,6 +25,7 @@ interface Vectors {
   envelope: string;
   headerForJuror: string;
   proof: Record<"context" | "keyCommit" | "recipient" | "r" | "e" | "s", string>;
+  opening: Record<"recipient" | "shared" | "c" | "s", string>;
 }
 const vectors = JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as Vectors;
 
@@ -62,5 +70,13 @@ describe("envelope: vectors", () => {
       hex(proof.r),
     );
     expect(made).to.deep.equal({ e: hex(proof.e), s: hex(proof.s) });
+  });
+
+  it("hold what the provider shows of the body, the only way that is written", async () => {
+    const { recipient, shared, c, s } = vectors.opening;
+    const opening = { kind: "body", recipient: hex(recipient), shared: hex(shared), c: hex(c), s: hex(s) };
+    const header = await readHeader(file);
+    const secretKey = secretKeyOf("provider");
+    expect(proveOpening(header, { kind: "body", context, secretKey })).to.deep.equal(opening);
   });
 });
