@@ -95,6 +95,14 @@ export class Fields {
     return undefined;
   }
 
+  /** A number that need not be whole. */
+  number(name: string, { from = 0, to = Number.MAX_VALUE } = {}): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined || (typeof value === "number" && value >= from && value <= to)) return value;
+    this.#fault(name, `is no number from ${from}${to === Number.MAX_VALUE ? "" : ` to ${to}`}`);
+    return undefined;
+  }
+
   /** Amounts are text, since JSON's numbers are not exact. */
   amount(name: string): bigint | undefined {
     const value = this.#take(name);

@@ -10,6 +10,7 @@ import {
 
 import { messageOf, NeuraError } from "../errors.ts";
 import { Fields } from "../fields.ts";
+import { canonicalJson } from "../json.ts";
 import type { Machine } from "../market/needs.ts";
 import { NO_RESOURCES, packResources, type Resources } from "../market/resources.ts";
 import { printable } from "../text.ts";
@@ -135,16 +136,6 @@ function typedDomain({ chainId, registry }: RegistryDomain) {
 /** keccak256 of the canonical JSON (RFC 8785) of the document without its signature. */
 function hashOf(document: object): string {
   return keccak256(toUtf8Bytes(canonicalJson(document)));
-}
-
-/** RFC 8785: no spaces, names in the order of their UTF-16 units, numbers and texts as JavaScript writes them. */
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const fields = Object.entries(value)
-    .filter(([, each]) => each !== undefined)
-    .toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return `{${fields.map(([name, each]) => `${JSON.stringify(name)}:${canonicalJson(each)}`).join(",")}}`;
 }
 
 // ---- Reading ----

@@ -1,0 +1,79 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Manifest } from "../manifest.ts";
+import { readParameters } from "../provider/applications/ocr/application.ts";
+import type { AuditedWork } from "./audit.ts";
+import { modelDigest } from "./calibration.ts";
+import { parseVerification } from "./verification.ts";
+
+/** How pages are verified: their text, and how sure the model was of each line. */
+export const OCR_VERIFICATION = parseVerification({
+  method: "text/1",
+  parameters: { text: "/text", confidences: "/lines/*/confidence" },
+});
+
+export interface OcrWorkOptions {
+  readonly manifest: Manifest;
+  /** The payload as it was sent, opened: `input/a.png` of the manifest is below it. */
+  readonly payloadDirectory: string;
+  /** What `fetchResult` wrote. */
+  readonly resultDirectory: string;
+}
+
+/**
+ * The work of the built-in application `ocr`: reads single pages again, without drawing what was found. The models
+ * are loaded once and kept until `release`. Only for a delivery that is complete: one that the owner's own input ended has
+ * no pages.
+ */
+export async function ocrWork({
+  manifest,
+  payloadDirectory,
+  resultDirectory,
+}: OcrWorkOptions): Promise<AuditedWork & { release(): Promise<void> }> {
+  // Loads native modules: only where pages are read.
+  const [{ loadModels }, { decodePicture }, { pageOf, readPicture, THREADS }] = await Promise.all([
+    import("../provider/applications/ocr/models.ts"),
+    import("../provider/applications/ocr/picture.ts"),
+    import("../provider/applications/ocr/run.ts"),
+  ]);
+  const parameters = readParameters(manifest);
+  const pages = await pagesIn(resultDirectory);
+  const inputOf = async (index: number): Promise<Uint8Array> =>
+    await readFile(join(payloadDirectory, ...(manifest.inputs[index] ?? "").split("/")));
+  const models = await loadModels(THREADS);
+  return {
+    unitCount: manifest.inputs.length,
+    modelDigest: modelDigest(models.identity.files),
+    dtype: "fp32",
+    async delivered(index) {
+      const page = pages[index];
+      if (page === undefined) return undefined;
+      return { input: await inputOf(index), output: bytesOf(page) };
+    },
+    async recompute(index, { input }, { signal = new AbortController().signal }) {
+      const name = manifest.inputs[index] ?? "";
+      const picture = await decodePicture(name, input ?? (await inputOf(index)));
+      return bytesOf(pageOf(name, picture, await readPicture(models, picture, parameters, signal)));
+    },
+    release: () => models.release(),
+  };
+}
+
+/** The pages of a result; none where it has none that can be read. */
+async function pagesIn(directory: string): Promise<unknown[]> {
+  try {
+    const result: unknown = JSON.parse(await readFile(join(directory, "result.json"), "utf8"));
+    const isObject = typeof result === "object" && result !== null;
+    const pages: unknown = isObject && "pages" in result ? result.pages : undefined;
+    return Array.isArray(pages) ? pages.map((page: unknown) => page) : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
+
+/** What a unit's hash is of. */
+function bytesOf(page: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(page));
+}
