@@ -129,7 +129,7 @@ async function readOn(books: Books, signal: AbortSignal | undefined): Promise<En
     }
     books.readTo = page.toBlock;
   }
-  const { outstanding, waiting, claimable, fees, liquidity } = await booksAt(end, books.readTo);
+  const { outstanding, waiting, claimable, fees, liquidity } = await booksAt(books);
   return {
     ...{ chainId: end.chainId, block: books.readTo, outstandingWei: outstanding, waitingWei: waiting },
     ...{ claimableWei: claimable, feesWei: fees },
@@ -141,11 +141,12 @@ async function readOn(books: Books, signal: AbortSignal | undefined): Promise<En
 const NOTHING = { outstanding: 0n, waiting: 0n, claimable: 0n, fees: 0n, liquidity: 0n };
 
 /** What a contract says at a final block; nothing where the contract itself is not final yet. */
-async function booksAt({ contract }: End, blockTag: number): Promise<typeof NOTHING> {
+async function booksAt({ end, readTo, sent, received }: Books): Promise<typeof NOTHING> {
   try {
-    return await contract.books({ blockTag });
+    return await end.contract.books({ blockTag: readTo });
   } catch (error) {
-    if (isError(error, "BAD_DATA") && error.value === "0x") return NOTHING;
+    const isNotThere = isError(error, "BAD_DATA") && error.value === "0x";
+    if (isNotThere && sent.size + received.size === 0) return NOTHING;
     throw unavailable(error);
   }
 }

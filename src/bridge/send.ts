@@ -1,4 +1,4 @@
-import { getAddress, type Signer, ZeroAddress } from "ethers";
+import { getAddress, isError, type Signer, ZeroAddress } from "ethers";
 
 import { type Abortable, unlessAborted } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
@@ -120,8 +120,12 @@ export async function sendTransfer(
     const token = new Erc20(source.currency.address, signer);
     await unlessAborted(token.allow(account, source.bridge, amountWei), signal);
   }
-  const call = callOf(source, { to, amountWei, target });
-  const receipt = await sendCall({ signer }, call, { signal });
+  const send = () => sendCall({ signer }, callOf(source, { to, amountWei, target }), { signal });
+  const receipt = await send().catch(async (error: unknown) => {
+    // Right after the approval some nodes still tell the nonce of before: then nothing was sent.
+    if (!isError(error, "NONCE_EXPIRED")) throw error;
+    return await send();
+  });
   const [sent] = receipt.logs.flatMap((log) => {
     if (getAddress(log.address) !== source.bridge) return [];
     const event = source.contract.interface.parseLog(log);

@@ -92,7 +92,8 @@ export async function openChains() {
     connections,
     signer,
     deployer: { home: await signer("home", 0), far: await signer("far", 0) },
-    close: () => Promise.all([connections.home.close(), connections.far.close()]),
+    close: async (): Promise<unknown> =>
+      await Promise.all([connections.home.close(), connections.far.close()]),
   };
 }
 

@@ -36,9 +36,12 @@ export class World {
     this.monitor = new SupplyMonitor(pair.bridge);
   }
 
-  static async open(options: Parameters<typeof deployBridge>[1] = {}): Promise<World> {
+  static async open(
+    options: Parameters<typeof deployBridge>[1] = {},
+    opening: ReturnType<typeof openChains> = openChains(),
+  ): Promise<World> {
     const cleanup = new Cleanup();
-    const chains = await openChains();
+    const chains = await opening;
     cleanup.add(() => chains.close());
     const world = new World(chains, await deployBridge(chains.deployer, options), cleanup);
     for (const signer of ATTESTERS) await world.addAttester({ signer });
