@@ -9,7 +9,8 @@ import { SupplyMonitor } from "../../../src/bridge/monitor.ts";
 import { prepareTransfer, sendTransfer } from "../../../src/bridge/send.ts";
 import { transferStatus } from "../../../src/bridge/status.ts";
 import { errorOf } from "../storage/support.ts";
-import { ANKR, ATTESTERS, DAY, settingsOf, walletAt } from "./support.ts";
+import type { ITaskMarket } from "../../../types/interfaces/ITaskMarket.ts";
+import { ANKR, ATTESTERS, DAY, deployMarket, openChains, settingsOf, walletAt } from "./support.ts";
 import { FEE, World } from "./world.ts";
 
 const RECIPIENT = walletAt(2).address;
@@ -243,6 +244,39 @@ describe("transfers over the bridge", function () {
     await relayer.round();
     await world.expectSupply(30n * ANKR, { home: 0n, far: 0n });
     expect(bridge.far.currency.address).to.not.equal(ZeroAddress);
+  });
+
+  it("end as balances in the markets of both chains", async () => {
+    const chains = await openChains();
+    const made: ITaskMarket[] = [];
+    const markets = async (token: string) => {
+      const home = await deployMarket(chains.connections.home, token);
+      const far = await deployMarket(chains.connections.far, ZeroAddress);
+      made.push(home, far);
+      return { home: await home.getAddress(), far: await far.getAddress() };
+    };
+    world = await World.open({ markets }, chains);
+    const { bridge, pair } = world;
+    const [home, far] = made;
+    if (home === undefined || far === undefined) throw new Error("there are two markets");
+    const { transfer } = await world.send("home", 50n * ANKR, { target: "market" });
+    await world.attest();
+    const relayer = await world.relayer();
+    const before = await bridge.far.provider.getBalance(RECIPIENT);
+    await relayer.round();
+    expect((await transferStatus(bridge, transfer)).phase).to.equal("paid");
+    expect(await far.balanceOf(RECIPIENT)).to.equal(50n * ANKR - FEE);
+    expect(await bridge.far.provider.getBalance(RECIPIENT)).to.equal(before);
+    const back = await world.send("far", 20n * ANKR, { target: "market" });
+    await world.attest();
+    await relayer.round();
+    expect((await transferStatus(bridge, back.transfer)).phase).to.equal("paid");
+    expect(await home.balanceOf(RECIPIENT)).to.equal(20n * ANKR - FEE);
+    await world.expectSupply(30n * ANKR, { home: 0n, far: 0n });
+    // It is money there as any other.
+    const owner = await chains.signer("home", 2);
+    await (await home.connect(owner).withdraw(20n * ANKR - FEE)).wait();
+    expect(await pair.token.balanceOf(RECIPIENT)).to.equal(20n * ANKR - FEE);
   });
 
   it("are a breach where enough attesters lie, and the monitor says so", async () => {

@@ -9,10 +9,16 @@ import {
   Wallet,
 } from "ethers";
 
+import Neura from "../../../modules/Neura.ts";
 import { deployPair, type PairSettings } from "../../../modules/bridge.ts";
 import { type Bridge, type Finality, openBridge } from "../../../src/bridge/context.ts";
 import { type BridgeDeployment, type Side, verifyBridge } from "../../../src/bridge/deployment.ts";
-import { type MockERC20, MockERC20__factory } from "../../../types/index.ts";
+import {
+  type ITaskMarket,
+  ITaskMarket__factory,
+  type MockERC20,
+  MockERC20__factory,
+} from "../../../types/index.ts";
 
 export const DAY = 86_400;
 export const ANKR = 10n ** 18n;
@@ -54,8 +60,11 @@ export async function deployBridge(
     change = {},
     finality = {},
     liquidityWei = 5_000n * ANKR,
+    markets = () => Promise.resolve({}),
   }: {
     change?: Partial<PairSettings>;
+    /** Deploys markets into which transfers can be paid; at home in this token. */
+    markets?: (token: string) => Promise<PairSettings["markets"]>;
     finality?: Partial<Record<Side, Finality>>;
     liquidityWei?: bigint;
   } = {},
@@ -66,7 +75,12 @@ export async function deployBridge(
   await (await token.mint(walletAt(1).address, parseEther("10000"))).wait();
   const deployment = await deployPair(signers, {
     token: { address: await token.getAddress(), symbol: "ANKR", decimals: 18 },
-    ...{ kind: "native", markets: {}, attesters: ATTESTERS.map(({ address }) => address), threshold: 3 },
+    ...{
+      kind: "native",
+      markets: await markets(await token.getAddress()),
+      attesters: ATTESTERS.map(({ address }) => address),
+      threshold: 3,
+    },
     ...{ guardian: walletAt(8).address, admin: walletAt(7).address, delaySeconds: 2 * DAY },
     settings: settingsOf(),
     ...change,
@@ -101,4 +115,22 @@ export async function openChains() {
 export function connect(url: string, chainId: number): JsonRpcProvider {
   const known = Network.from(chainId);
   return new JsonRpcProvider(url, known, { staticNetwork: known, cacheTimeout: -1, pollingInterval: 50 });
+}
+
+/** The market as `deploy` makes it, in a currency. */
+export async function deployMarket(
+  connection: Awaited<ReturnType<typeof network.create>>,
+  currency: string,
+): Promise<ITaskMarket> {
+  const admin = walletAt(0).address;
+  const { taskMarket } = await connection.ignition.deploy(Neura, {
+    parameters: {
+      Neura: {
+        ...{ currency, admin, treasury: admin, feeBps: 250, unbondingSeconds: 45 * DAY },
+        ...{ declineWindowSeconds: 120, keyWindowSeconds: 60, takeOverWindowSeconds: 60 },
+        ...{ concessionWindowSeconds: 60, epochSeconds: 30 * DAY, budgetWei: ANKR, capBps: 10_000 },
+      },
+    },
+  });
+  return ITaskMarket__factory.connect(await taskMarket.getAddress(), connection.ethers.provider);
 }

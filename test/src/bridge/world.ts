@@ -38,7 +38,7 @@ export class World {
 
   static async open(
     options: Parameters<typeof deployBridge>[1] = {},
-    opening: ReturnType<typeof openChains> = openChains(),
+    opening: World["chains"] | Promise<World["chains"]> = openChains(),
   ): Promise<World> {
     const cleanup = new Cleanup();
     const chains = await opening;
