@@ -116,6 +116,10 @@ export const bridgeTasks = [
     .addOption(PEER)
     .addOption(optional("witness", "URL of a second, unlike node of this chain, which has to say the same"))
     .addOption(optional("peerWitness", "URL of one of the other chain"))
+    .addOption(
+      optional("signer", "URL of what holds the key and signs, as JSON-RPC (default: NEURA_SIGNER_URL)"),
+    )
+    .addOption(optional("account", "Which of its accounts signs (default: the one that is an attester)"))
     .addOption(FINALITY[0])
     .addOption(FINALITY[1])
     .addOption({

@@ -1,15 +1,20 @@
 import { JsonRpcProvider } from "ethers";
 
+import { quorumOf } from "../../src/bridge/attestations.ts";
 import type { End } from "../../src/bridge/context.ts";
+import { openRemoteSigner } from "../../src/bridge/remote-signer.ts";
 import { serveAttester } from "../../src/bridge/serve.ts";
 import { NeuraError } from "../../src/errors.ts";
 import { writeEvents } from "../../src/provider/log.ts";
+import { parseAddress } from "../address.ts";
 import { action } from "../context.ts";
 import { type BridgeArguments, connectTo, openPair, processOf } from "./bridge.ts";
 
 interface AttestArguments extends BridgeArguments {
   readonly witness: string | undefined;
   readonly peerWitness: string | undefined;
+  readonly signer: string | undefined;
+  readonly account: string | undefined;
   readonly listen: string;
   readonly directory: string | undefined;
   readonly poll: number;
@@ -28,13 +33,24 @@ export default action("neura/bridge-attest/1", async (args: AttestArguments, con
   };
   const { home, far } = witnesses;
   if (home === undefined || far === undefined) throw new Error("each side has a witness");
-  const signer = await signerOn(here);
+  const quorums = await Promise.all([quorumOf(here), quorumOf(there)]);
+  const expected = quorums.flatMap(({ attesters }) => attesters);
+  const url = args.signer ?? context.environment["NEURA_SIGNER_URL"];
+  const signer =
+    url === undefined || url === ""
+      ? await signerOn(here)
+      : await openRemoteSigner(url, {
+          expected,
+          ...(args.account === undefined ? {} : { account: parseAddress(args.account, "account") }),
+        });
+  const account = await signer.getAddress();
+  if (!expected.includes(account))
+    out.note(`${account} is no attester on either chain now: it signs once it is named.`);
   await serveAttester({
     ...settings,
     ...{ bridge, witnesses: { home, far }, signer },
     onEvent: writeEvents((line) => out.log(line), { json: args.json, level }),
   });
-  const account = await signer.getAddress();
   return { data: { account }, text: `Attester ${account} has stopped.` };
 });
 

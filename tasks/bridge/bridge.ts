@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { JsonRpcProvider, Network, type Signer, Wallet } from "ethers";
+import { FetchRequest, JsonRpcProvider, Network, type Signer, Wallet } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import { type Bridge, type End, endOn, type Finality, openBridge, peerOf } from "../../src/bridge/context.ts";
@@ -29,6 +29,7 @@ export interface OpenedBridge {
 }
 
 const FIRST_ANSWER_MS = 10_000;
+const ANSWER_MS = 30_000;
 const POLLING_MS = 250;
 
 /**
@@ -57,8 +58,13 @@ export async function openPair(
   const signerOn = async ({ chainId: id, provider: at }: End): Promise<Signer> => {
     const signer = await context.signer();
     if (BigInt(id) === chainId) return signer;
+    if (signer instanceof Wallet) return signer.connect(at);
     // One that the node of this network holds is not with the other's.
-    return signer instanceof Wallet ? signer.connect(at) : await other.getSigner(0);
+    const [first] = await other.listAccounts();
+    if (first !== undefined) return first;
+    throw new NeuraError("wallet.no-account", `The node of chain ${id} holds no account.`, {
+      next: "Set NEURA_PRIVATE_KEY: its account signs on both chains.",
+    });
   };
   return { bridge, here, there: peerOf(bridge, here), signerOn };
 }
@@ -95,7 +101,9 @@ export async function connectTo(url: string): Promise<JsonRpcProvider> {
     if (typeof answer !== "object" || answer === null || !("result" in answer))
       throw new Error("it has no chain");
     const network = Network.from(BigInt(String(answer.result)));
-    return new JsonRpcProvider(url, network, {
+    const request = new FetchRequest(url);
+    request.timeout = ANSWER_MS;
+    return new JsonRpcProvider(request, network, {
       staticNetwork: network,
       pollingInterval: POLLING_MS,
       cacheTimeout: -1,
@@ -148,7 +156,13 @@ export function listenOf(text: string): Listen {
   });
 }
 
-/** What the processes have in common. Errors: `usage.level`, `usage.listen`, `usage.duration`. */
+/** How often both chains are looked at [ms]. Error: `usage.poll`. */
+export function pollOf(poll: number): number {
+  if (poll > 0) return poll;
+  throw new NeuraError("usage.poll", `--poll is ${poll}.`, { next: "Give it in ms, like 2000." });
+}
+
+/** What the processes have in common. Errors: `usage.level`, `usage.listen`, `usage.poll`, `usage.duration`. */
 export function processOf(
   args: { listen: string; directory: string | undefined; poll: number; stall: string; logLevel: string },
   { home, signal }: Pick<Context, "home" | "signal">,
@@ -164,7 +178,7 @@ export function processOf(
     level,
     listen: listenOf(args.listen),
     directory: args.directory ?? join(home, folder),
-    pollMs: args.poll,
+    pollMs: pollOf(args.poll),
     stallMs: parseDuration(args.stall, "stall") * 1000,
     signal,
   };

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { type Signer, Wallet } from "ethers";
 
 import { deployPair, type PairPlan, type PairSettings } from "../../modules/bridge.ts";
-import { parseAmount } from "../../src/amount.ts";
+import { formatAmount, parseAmount } from "../../src/amount.ts";
 import {
   type BridgeDeployment,
   bridgePath,
@@ -16,7 +16,7 @@ import { isNeuraError, messageOf, NeuraError } from "../../src/errors.ts";
 import { asking } from "../../src/market/context.ts";
 import { parseAddress, parseAddresses } from "../address.ts";
 import { action, type Context } from "../context.ts";
-import { parseDuration } from "../duration.ts";
+import { formatDuration, parseDuration } from "../duration.ts";
 import { fields } from "../output.ts";
 import { openPeer } from "./bridge.ts";
 
@@ -40,6 +40,12 @@ interface DeployArguments {
   readonly peer: string | undefined;
   readonly fresh: boolean;
 }
+
+/** What the contracts take. */
+const ANKR = 10n ** 18n;
+const MOST = 2n ** 96n - 1n;
+const MAX_WAIT_SECONDS = 30 * 86_400;
+const MAX_ATTESTERS = 32;
 
 export default action("neura/bridge-deploy/1", async (args: DeployArguments, context, hre) => {
   const { chainId, provider, environment, out } = context;
@@ -77,28 +83,72 @@ async function settingsOf(args: DeployArguments, context: Context, deployer: str
   const attesters = (
     args.attesters === "" ? [] : (parseAddresses(args.attesters, "attester") ?? [])
   ).toSorted((one, other) => (BigInt(one) < BigInt(other) ? -1 : 1));
-  const amount = (text: string, name: string): bigint => parseAmount(text, token, name);
-  const capacity = amount(args.limit, "limit");
-  const period = parseDuration(args.limitPeriod, "limit-period");
+  const amount = (text: string, name: string, { least = 0n, most = MOST }: Partial<Range> = {}): bigint =>
+    within(parseAmount(text, token, name), name, { least, most }, (wei) => formatAmount(wei, token));
+  const duration = (text: string, name: string, least: number): number =>
+    Number(
+      within(
+        BigInt(parseDuration(text, name)),
+        name,
+        { least: BigInt(least), most: BigInt(MAX_WAIT_SECONDS) },
+        (seconds) => formatDuration(Number(seconds)),
+      ),
+    );
+  const capacity = amount(args.limit, "limit", { least: 1_000n * ANKR });
+  const period = duration(args.limitPeriod, "limit-period", 1);
   return {
     ...{ token, kind: args.minted ? "minted" : "native", attesters },
     markets: {
       ...(args.market === undefined ? {} : { home: parseAddress(args.market, "market") }),
       ...(args.peerMarket === undefined ? {} : { far: parseAddress(args.peerMarket, "peer-market") }),
     },
-    threshold: args.threshold === 0 ? Math.floor((2 * attesters.length) / 3) + 1 : args.threshold,
+    threshold: thresholdOf(args.threshold, attesters),
     guardian: account(args.guardian, "guardian"),
     admin: account(args.admin, "admin"),
     delaySeconds: parseDuration(args.delay, "delay"),
     settings: {
-      minimum: amount(args.minimum, "minimum"),
-      fee: amount(args.fee, "fee"),
+      minimum: amount(args.minimum, "minimum", { most: 10_000n * ANKR }),
+      fee: amount(args.fee, "fee", { most: 100n * ANKR }),
       feeReceiver: account(args.feeReceiver, "fee-receiver"),
       threshold: amount(args.waitAbove, "wait-above"),
-      waitSeconds: parseDuration(args.waitFor, "wait-for"),
+      waitSeconds: duration(args.waitFor, "wait-for", 1),
       ...{ sendCapacity: capacity, sendPeriod: period, payCapacity: capacity, payPeriod: period },
     },
   };
+}
+
+interface Range {
+  readonly least: bigint;
+  readonly most: bigint;
+}
+
+/** What the contracts take: what they refuse is refused before the first of them is there. Error: `usage.<name>`. */
+function within(
+  value: bigint,
+  name: string,
+  { least, most }: Range,
+  text: (value: bigint) => string,
+): bigint {
+  if (value >= least && value <= most) return value;
+  throw new NeuraError(`usage.${name}`, `--${name} is ${text(value)}.`, {
+    next: `Give ${text(least)} to ${text(most)}.`,
+  });
+}
+
+/** Errors: `usage.attesters`, `usage.threshold`. */
+function thresholdOf(wanted: number, attesters: readonly string[]): number {
+  const count = attesters.length;
+  if (count === 0 || count > MAX_ATTESTERS || new Set(attesters).size < count) {
+    throw new NeuraError("usage.attesters", `--attesters names ${count} accounts.`, {
+      next: `Name 1 to ${MAX_ATTESTERS} different ones: 0x…,0x…,0x….`,
+    });
+  }
+  const least = Math.floor((2 * count) / 3) + 1;
+  if (wanted === 0) return least;
+  if (wanted >= least && wanted <= count) return wanted;
+  throw new NeuraError("usage.threshold", `--threshold is ${wanted}.`, {
+    next: `Of ${count} attesters ${least} to ${count} have to sign.`,
+  });
 }
 
 async function tokenAt(text: string, { provider }: Context): Promise<CurrencyInfo> {

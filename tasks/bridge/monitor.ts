@@ -6,7 +6,7 @@ import { startServer } from "../../src/bridge/server.ts";
 import { messageOf } from "../../src/errors.ts";
 import { action } from "../context.ts";
 import { EXIT, fields } from "../output.ts";
-import { type BridgeArguments, listenOf, openPair } from "./bridge.ts";
+import { type BridgeArguments, listenOf, openPair, pollOf } from "./bridge.ts";
 
 interface MonitorArguments extends BridgeArguments {
   readonly listen: string | undefined;
@@ -15,6 +15,7 @@ interface MonitorArguments extends BridgeArguments {
 
 export default action("neura/bridge-monitor/1", async (args: MonitorArguments, context, hre) => {
   const { out, signal } = context;
+  const pollMs = pollOf(args.poll);
   const { bridge } = await openPair(args, context, hre);
   const monitor = new SupplyMonitor(bridge);
   let supply = await monitor.look({ signal });
@@ -29,7 +30,7 @@ export default action("neura/bridge-monitor/1", async (args: MonitorArguments, c
       metrics: () => supplyMetrics(supply),
     });
     out.note(`Listening at ${server.url}`);
-    await rounds({ pollMs: args.poll, signal }, async () => {
+    await rounds({ pollMs, signal }, async () => {
       try {
         supply = await monitor.look({ signal });
         trouble = undefined;
