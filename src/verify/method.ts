@@ -31,8 +31,11 @@ export interface Method {
   readonly tolerance: "zero" | "calibrated" | "never";
   /** Whether each unit's state is the output of the one before, so that a chain of units cannot be broken unseen. */
   readonly isLinked: boolean;
-  /** Whether who re-checks needs the unit's own output: otherwise the work is done again from the input alone. */
-  readonly needsOutput: boolean;
+  /**
+   * Whether who re-checks is given what was delivered, to go on from its state or to look at its output. Otherwise the
+   * work is done again from the payload alone, by somebody who has not seen the result.
+   */
+  readonly isRechecked: boolean;
   /** The parameters with all defaults. What is wrong with them is said to the fields. */
   readParameters(fields: Fields): JsonObject;
   /** Error: `verify.reference`, for a reference that cannot be read; what a unit holds is never an error. */
@@ -43,7 +46,7 @@ interface Definition<P extends JsonObject, U, R> {
   readonly description: string;
   readonly tolerance: Method["tolerance"];
   readonly isLinked?: boolean;
-  readonly needsOutput?: boolean;
+  readonly isRechecked?: boolean;
   /** Those that are missing without a default are left out. */
   parameters(fields: Fields): P;
   /** Error: `verify.unreadable`. */
@@ -54,12 +57,12 @@ interface Definition<P extends JsonObject, U, R> {
 }
 
 export function defineMethod<P extends JsonObject, U, R>(definition: Definition<P, U, R>): Method {
-  const { description, tolerance, isLinked = false, needsOutput = false } = definition;
+  const { description, tolerance, isLinked = false, isRechecked = false } = definition;
   return {
     description,
     tolerance,
     isLinked,
-    needsOutput,
+    isRechecked,
     readParameters: (fields) => definition.parameters(fields),
     measure(unit, reference, given) {
       const faults: string[] = [];

@@ -20,7 +20,7 @@ export function encodeReport(report: CheckerReport): Uint8Array {
 export const checker = defineMethod({
   description: "The owner's own program decides.",
   tolerance: "zero",
-  needsOutput: true,
+  isRechecked: true,
   parameters: (fields) => ({
     program: fields.required(
       "program",

@@ -13,6 +13,7 @@ interface Step {
 const PARTS = {
   tolerance: "calibrated",
   isLinked: true,
+  isRechecked: true,
   parameters: () => ({}),
   readReference: (reference: Uint8Array) => decodeTensors(reference),
   compare: compareSteps,

@@ -1,6 +1,7 @@
 import { distance as editDistance } from "fastest-levenshtein";
 
 import { messageOf } from "../../errors.ts";
+import type { Fields } from "../../fields.ts";
 import { defineMethod, type Measurement, unreadable } from "../method.ts";
 
 interface Reading {
@@ -39,10 +40,7 @@ export const text = defineMethod({
 });
 
 /** A JSON pointer (RFC 6901) into the output; without one, the output itself is the text. */
-function pointer(
-  fields: Parameters<Parameters<typeof defineMethod>[0]["parameters"]>[0],
-  name: string,
-): string | undefined {
+function pointer(fields: Fields, name: string): string | undefined {
   return fields.text(name, 'is no JSON pointer such as "/text"', (value) =>
     /^(\/([^~/]|~[01])*)+$/.test(value) && value.length <= 256 ? value : undefined,
   );

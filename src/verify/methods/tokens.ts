@@ -25,7 +25,7 @@ export interface CheckedTokens extends DrawnTokens {
 export const tokens = defineMethod({
   description: "Tokens drawn with a seed, by the margins that they lost and their likelihoods.",
   tolerance: "calibrated",
-  needsOutput: true,
+  isRechecked: true,
   parameters: (fields) => ({ cap: fields.number("cap", { from: 0.001, to: 100 }) ?? 1 }),
   readUnit: ({ output }) => readTokens(parsed(output)),
   readReference: (reference) => {

@@ -38,6 +38,10 @@ describe("verify: what a manifest says", () => {
     ]);
     const needing = METHOD_NAMES.filter((method) => methodOf({ method }).tolerance === "calibrated");
     expect(needing).to.have.length(6);
+    const rechecked = METHOD_NAMES.filter((method) => methodOf({ method }).isRechecked);
+    expect(rechecked).to.deep.equal(["tokens/1", "trajectory/1", "checkpoint/1", "checker/1"]);
+    const linked = METHOD_NAMES.filter((method) => methodOf({ method }).isLinked);
+    expect(linked).to.deep.equal(["trajectory/1", "checkpoint/1"]);
   });
 
   it("has one text and one hash, whatever was left out and in whichever order", () => {
