@@ -89,27 +89,41 @@ describe("the demo", function () {
     }
   });
 
-  it("two at the same time: each reads its picture's text, and the money adds up", async () => {
-    const both = await Promise.all([start("--json"), start("--json")]);
-    for (const demo of both) {
-      expect(await ended(demo), demo.output.stderr).to.equal(0);
-      const shown = JSON.parse(demo.output.stdout) as Shown;
-      expect(shown.schema).to.equal("neura/demo/1");
-      expect(shown.text)
-        .to.match(/INVOICE/)
-        .and.to.match(/3,634\.63/);
-      expect(shown.sound).to.equal(true);
-      expect(shown.task).to.include({ outcome: "Completed", fault: "None" });
-      const { escrowedWei, earnedWei, feeWei, refundedWei } = shown.payments;
-      expect(BigInt(earnedWei) > 0n).to.equal(true);
-      expect(BigInt(earnedWei) + BigInt(feeWei) + BigInt(refundedWei)).to.equal(BigInt(escrowedWei));
-      const names = shown.transactions.map(({ what }) => what);
-      expect(names).to.include.members(["publish key", "register", "submit", "deliver"]);
-      for (const { bytes } of shown.storage) expect(bytes).to.be.greaterThan(50_000);
-      expect(await readdir(shown.result.directory)).to.include.members(["result.json", "run.json", "output"]);
-      await rm(shown.result.directory, { recursive: true });
-      await expectNothingLeft(demo);
-    }
+  async function expectReadAndPaid(demo: Demo): Promise<void> {
+    expect(await ended(demo), demo.output.stderr).to.equal(0);
+    const shown = JSON.parse(demo.output.stdout) as Shown;
+    expect(shown.schema).to.equal("neura/demo/1");
+    expect(shown.text)
+      .to.match(/INVOICE/)
+      .and.to.match(/3,634\.63/);
+    expect(shown.sound).to.equal(true);
+    expect(shown.task).to.include({ outcome: "Completed", fault: "None" });
+    const { escrowedWei, earnedWei, feeWei, refundedWei } = shown.payments;
+    expect(BigInt(earnedWei) > 0n).to.equal(true);
+    expect(BigInt(earnedWei) + BigInt(feeWei) + BigInt(refundedWei)).to.equal(BigInt(escrowedWei));
+    const names = shown.transactions.map(({ what }) => what);
+    expect(names).to.include.members(["publish key", "register", "submit", "deliver"]);
+    for (const { bytes } of shown.storage) expect(bytes).to.be.greaterThan(50_000);
+    expect(await readdir(shown.result.directory)).to.include.members(["result.json", "run.json", "output"]);
+    await rm(shown.result.directory, { recursive: true });
+    await expectNothingLeft(demo);
+  }
+
+  /** The owner's own fault is delivered with its log, and said. */
+  async function expectBadInput(demo: Demo): Promise<void> {
+    expect(await ended(demo)).to.equal(1);
+    expect(demo.output.stderr).to.contain("OwnerBadInput").and.to.contain("notes.png");
+    await expectNothingLeft(demo);
+  }
+
+  it("two at the same time: one reads its picture's text and the money adds up, one has no picture", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "neura-test-"));
+    const file = join(directory, "notes.png");
+    await writeFile(file, "these are words, not a picture\n");
+    const [good, bad] = await Promise.all([start("--json"), start(file, "--json")]);
+    await expectReadAndPaid(good);
+    await expectBadInput(bad);
+    await rm(directory, { recursive: true });
   });
 
   it("Ctrl-C while the work runs: says so, and leaves no process and no file", async () => {
@@ -118,18 +132,6 @@ describe("the demo", function () {
     demo.child.kill("SIGINT");
     expect(await ended(demo)).to.equal(130);
     expect(demo.output.stderr).to.contain("Interrupted");
-    await expectNothingLeft(demo);
-  });
-
-  it("a file that is no picture: the owner's own fault is delivered with its log, and said", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "neura-test-"));
-    const file = join(directory, "notes.png");
-    await writeFile(file, "these are words, not a picture\n");
-    const demo = await start(file, "--json");
-    const code = await ended(demo);
-    await rm(directory, { recursive: true });
-    expect(code).to.equal(1);
-    expect(demo.output.stderr).to.contain("OwnerBadInput").and.to.contain("notes.png");
     await expectNothingLeft(demo);
   });
 
