@@ -53,9 +53,13 @@ function readStep({ state, output }: UnitContent): Step {
 function compareSteps({ state, output }: Step, reference: Tensors): Measurement {
   return compareTensors(output, reference, (found, wanted, name) => {
     const off = lengthOf(differenceOf(found, wanted));
+    const whole = reference.get(name);
+    if (whole?.shape.length === 0) return ratioOf(off, lengthOf(wanted));
     const before = state.get(name)?.values;
-    const isAlone = reference.get(name)?.shape.length === 0;
-    if (isAlone || before?.length !== wanted.length) return ratioOf(off, lengthOf(wanted));
+    // Without what it went on from, nobody could tell a step from none.
+    if (before?.length !== whole?.values.length || before === undefined) return Infinity;
+    // Where something is no number, there is no step to measure by.
+    if (before.length !== wanted.length) return ratioOf(off, lengthOf(wanted));
     const change = lengthOf(differenceOf(wanted, before));
     return ratioOf(off, Math.max(change, LEAST_CHANGE * lengthOf(before)));
   });

@@ -301,6 +301,20 @@ describe("verify: methods", () => {
       expect(found.why).to.include("state that it went on from is missing");
     });
 
+    it("fails a unit whose state lacks what it changes", () => {
+      const other = encodeTensors([["y", { type: "F64", shape: [2], values: [10, 0] }]]);
+      for (const foreign of [other, tensor([10, 0, 0])])
+        expect(
+          distanceOf("trajectory/1", { output: tensor([10, 1]), state: foreign }, tensor([10, 1])),
+        ).to.equal(Infinity);
+    });
+
+    it("takes a state that is no number any more where the reference has the same", () => {
+      expect(distanceOf("trajectory/1", step([NaN, 1]), tensor([NaN, 1]))).to.equal(0);
+      expect(distanceOf("trajectory/1", step([NaN, 1.5]), tensor([NaN, 1]))).to.be.closeTo(0.5, 1e-12);
+      expect(distanceOf("trajectory/1", step([1, 1]), tensor([NaN, 1]))).to.equal(Infinity);
+    });
+
     it("compares weights by their update and the loss by itself", () => {
       const file = (weight: number, loss: number): Uint8Array =>
         encodeTensors([
