@@ -195,6 +195,9 @@ export {
 } from "./ownership/transfer.ts";
 export { explainDeeds, type OwnCall, type WhyCode, type WhyReason, type WhyReport } from "./ownership/why.ts";
 export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
+export { createReceipt, type MadeReceipt, type ReceiptOptions } from "./receipt/create.ts";
+export { parseReceipt, type Receipt } from "./receipt/receipt.ts";
+export { type ReceiptReport, verifyReceipt, type VerifyOptions } from "./receipt/verify.ts";
 export { Secret } from "./secret.ts";
 export { type BurnPreview, burnShares, previewBurn } from "./share/burn.ts";
 export {

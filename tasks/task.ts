@@ -70,6 +70,34 @@ export const taskTasks = [
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/result.ts"))
     .build(),
+  task(
+    ["task", "receipt"],
+    "Write the receipt of a delivery, for others to verify, for example: task receipt 0x… --disclose output/page.txt",
+  )
+    .addPositionalArgument(ID)
+    .addOption(optional("out", "New file (default: receipt-<start of the id>.json)"))
+    .addFlag({ name: "sign", description: "Sign it with the account's key" })
+    .addOption(
+      optional(
+        "disclose",
+        "Files to show in it, separated by commas (`unit/3`: what unit 3 made); then no others are named",
+      ),
+    )
+    .addFlag({ name: "withNeighbours", description: "Show also what lies in the same 64 KiB as those" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/receipt.ts"))
+    .build(),
+  task(
+    ["task", "verify-receipt"],
+    "Verify a receipt from anybody: by itself, by the hash of a block that you trust, and by the chain",
+  )
+    .addPositionalArgument({ name: "file", description: "What `task receipt` wrote" })
+    .addOption(optional("blockHash", "Hash of a block that you trust, or several, separated by commas"))
+    .addOption(optional("files", "Folder whose files are compared with those that it names"))
+    .addFlag({ name: "offline", description: "Ask no node" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/verify-receipt.ts"))
+    .build(),
   task(["task", "cancel"], "Take a task back that no provider has accepted; all its money returns")
     .addPositionalArgument(ID)
     .addFlag(JSON_FLAG)

@@ -1,4 +1,11 @@
-import { AbiCoder, concat, keccak256, solidityPackedKeccak256, TypedDataEncoder } from "ethers";
+import {
+  AbiCoder,
+  type BytesLike,
+  concat,
+  keccak256,
+  solidityPackedKeccak256,
+  TypedDataEncoder,
+} from "ethers";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -116,14 +123,27 @@ export class PlaintextRoot {
     return rootOf(this.#leaves);
   }
 
+  /** After {@link digest}: what the root is over, in order. */
+  get leaves(): readonly string[] {
+    return this.#leaves;
+  }
+
   #close(): void {
     const index = this.#leaves.length;
-    const salt = hmac(sha256, this.#salt.reveal(), uint32(index));
-    const types = ["uint32", "bytes32", "bytes32"];
-    this.#leaves.push(solidityPackedKeccak256(types, [index, salt, this.#chunk.digest()]));
+    this.#leaves.push(plaintextLeaf(index, leafSalt(this.#salt, index), this.#chunk.digest()));
     this.#chunk = primitives.sha256();
     this.#filled = 0;
   }
+}
+
+/** keccak256(uint32 index || salt || SHA-256 of the chunk), 32 bytes as hex. */
+export function plaintextLeaf(index: number, salt: BytesLike, chunkHash: BytesLike): string {
+  return solidityPackedKeccak256(["uint32", "bytes32", "bytes32"], [index, salt, chunkHash]);
+}
+
+/** HMAC-SHA256(salt, uint32 index): shows one leaf, and tells nothing of the others. */
+export function leafSalt(salt: Secret<Uint8Array>, index: number): Uint8Array {
+  return hmac(sha256, salt.reveal(), uint32(index));
 }
 
 /** Passes `source` through and feeds `root` with it. */
@@ -158,16 +178,38 @@ export function unitsRoot(units: readonly EvidenceUnit[]): string {
 }
 
 /**
- * The root of a complete binary tree whose nodes lie in one array, parents before children and the leaves reversed
+ * A complete binary tree whose nodes lie in one array, parents before children and the leaves reversed
  * at its end, as `SimpleMerkleTree` of @openzeppelin/merkle-tree lays them without sorting the leaves.
  */
-function rootOf(leaves: readonly string[]): string {
+function nodesOf(leaves: readonly string[]): string[] {
   const nodes = new Array<string>(Math.max(leaves.length - 1, 0)).concat(leaves.toReversed());
-  for (let index = leaves.length - 2; index >= 0; index--) {
-    const [left = "", right = ""] = nodes.slice(2 * index + 1, 2 * index + 3);
-    nodes[index] = keccak256(left < right ? concat([left, right]) : concat([right, left]));
-  }
-  return nodes[0] ?? ZERO_HASH;
+  for (let index = leaves.length - 2; index >= 0; index--)
+    nodes[index] = parentOf(nodes[2 * index + 1] ?? "", nodes[2 * index + 2] ?? "");
+  return nodes;
+}
+
+function rootOf(leaves: readonly string[]): string {
+  return nodesOf(leaves)[0] ?? ZERO_HASH;
+}
+
+/** The branches from these leaves to the root, each its lowest sibling first, as `MerkleProof.sol` takes them. */
+export function branchesOf(leaves: readonly string[], indices: readonly number[]): string[][] {
+  const nodes = nodesOf(leaves);
+  return indices.map((index) => {
+    const branch: string[] = [];
+    for (let at = nodes.length - 1 - index; at > 0; at = Math.floor((at - 1) / 2))
+      branch.push(nodes[at % 2 === 0 ? at - 1 : at + 1] ?? "");
+    return branch;
+  });
+}
+
+/** Where a branch leads from a leaf. */
+export function rootOfBranch(leaf: string, branch: readonly string[]): string {
+  return branch.reduce(parentOf, leaf);
+}
+
+function parentOf(one: string, other: string): string {
+  return keccak256(one < other ? concat([one, other]) : concat([other, one]));
 }
 
 // ---- File ----
