@@ -71,6 +71,13 @@ export {
   monitorLease,
   type Probe,
 } from "./market/lease.ts";
+export {
+  encodeOpenings,
+  type OpeningFile,
+  type OpeningFinding,
+  parseOpenings,
+  type Sealed,
+} from "./market/opening.ts";
 export type { LeaseReport, LeaseWatchOptions } from "./market/leasing.ts";
 export {
   defaultLimits,

@@ -135,6 +135,26 @@ export const taskTasks = [
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/dispute.ts"))
     .build(),
+  task(
+    ["task", "opening"],
+    "Show others what the result's envelope holds, without giving your key away, for example: task opening 0x… --out opening.json",
+  )
+    .addPositionalArgument(ID)
+    .addFlag({ name: "payload", description: "Of the payload instead, as its provider" })
+    .addOption(optional("out", "New file to hand over (default: opening-<start of the id>.json)"))
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/opening.ts"))
+    .build(),
+  task(
+    ["task", "verify-opening"],
+    "Open an envelope with such a file, anybody's, and see whose fault it is if it cannot be read, for example: task verify-opening 0x… opening.json",
+  )
+    .addPositionalArgument(ID)
+    .addPositionalArgument({ name: "file", description: "What `task opening` or a provider's node wrote" })
+    .addOption(optional("out", "New folder for what it holds (default: nothing is kept)"))
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/verify-opening.ts"))
+    .build(),
   task(["task", "resolve"], "End a dispute whose arbiter stayed silent, anybody's; the provider is paid")
     .addPositionalArgument(ID)
     .addFlag(JSON_FLAG)

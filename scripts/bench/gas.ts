@@ -2,7 +2,7 @@
  * `./neura bench gas [--json] [--update]`: the gas of whole jobs, all sides together, in the steady state: a party's later
  * job, references of 46 bytes, protocol fee on, metered with an unused part going back. The plain figures are without
  * collateral, the others with it where their terms need it. Then the gas of single transactions of a revenue share, of a
- * model's ownership and of the bridge. Each figure stands next to the floor that it consists of.
+ * model's ownership, of the bridge and of an opening proof. Each figure stands next to the floor that it consists of.
  * `--update` writes `test/gas.json`, with which the tests compare.
  */
 import { realpathSync } from "node:fs";
@@ -15,6 +15,7 @@ import { BRIDGE_LIMITS, measureBridge } from "./gas/bridge.ts";
 import { DEED_LIMITS, DEEDS_ELSEWHERE, measureDeeds } from "./gas/deeds.ts";
 import type { Figure } from "./gas/figure.ts";
 import { MARKET_LIMITS, measureMarket } from "./gas/market.ts";
+import { measureOpenings, OPENING_LIMITS } from "./gas/opening.ts";
 import { measureShares, SHARE_LIMITS } from "./gas/shares.ts";
 
 /** What these figures must not exceed [gas]. */
@@ -23,6 +24,7 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...SHARE_LIMITS,
   ...DEED_LIMITS,
   ...BRIDGE_LIMITS,
+  ...OPENING_LIMITS,
 };
 
 /** What the same costs in other implementations [gas]. */
@@ -37,6 +39,7 @@ export async function measureGas(): Promise<Record<string, Figure>> {
     ...(await measureShares()),
     ...(await measureDeeds()),
     ...(await measureBridge()),
+    ...(await measureOpenings()),
   };
 }
 

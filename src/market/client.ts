@@ -10,6 +10,7 @@ import {
   type LeaseWatchOptions,
 } from "./leasing.ts";
 import { keyPublisher, publishPayloadKey } from "./open.ts";
+import { checkOpening, type OpeningFile, type OpeningFinding, type Sealed, showOpening } from "./opening.ts";
 import { revokeOrder, sendOrder, type SentOrder, type SignedOrder, signOrder } from "./order.ts";
 import { prepareTask, type PreparedTask, type TaskRequest } from "./prepare.ts";
 import { checkProvider, findProviders, type ProviderQuery, type ProviderReport } from "./providers.ts";
@@ -145,6 +146,20 @@ export class MarketClient {
   }
 
   // ---- Disputes ----
+
+  /** Shows others what an envelope holds, without the key: the owner the result's, the provider the payload's. */
+  async showOpening(id: string, options: Abortable & { of: Sealed }): ReturnType<typeof showOpening> {
+    return await showOpening(this.#context, id, options);
+  }
+
+  /** Opens an envelope with what its reader shows of it, and says whose fault it is if it cannot be read. */
+  async checkOpening(
+    id: string,
+    file: OpeningFile,
+    options: Abortable & { directory?: string | undefined } = {},
+  ): Promise<OpeningFinding> {
+    return await checkOpening(this.#context, id, file, options);
+  }
 
   /** What disputing a delivery would take, and could bring. */
   async planDispute(id: string, options: Abortable = {}): Promise<DisputePlan> {

@@ -5,7 +5,15 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { hexlify } from "ethers";
 
-import { type ByteSource, openEach, readHeader, resultContext, unwrap } from "../envelope/index.ts";
+import {
+  type ByteSource,
+  type Opening as ShownCompartment,
+  openEach,
+  type ReaderKey,
+  readHeader,
+  resultContext,
+  unwrap,
+} from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { findKey, keyDirectory } from "../keystore.ts";
 import { extractArchive, type ExtractedFile } from "./archive.ts";
@@ -31,6 +39,8 @@ export interface ResultOptions {
   /** The most that is taken [bytes], and files. Default: 4 GiB and 10,000. */
   maxBytes?: number | undefined;
   maxFiles?: number | undefined;
+  /** What somebody shows of the envelope, in place of the owner's key. */
+  openings?: readonly ShownCompartment[] | undefined;
   onProgress?: ((progress: { phase: "downloading" | "opening"; doneBytes: number }) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -79,7 +89,9 @@ export async function fetchResult(
   const status = await taskStatus(context, id, { signal: options.signal });
   const { delivery } = status;
   if (delivery === undefined) throw status.ended ? endedWithout(status) : notDelivered(status);
-  const key = status.terms.conditions.keyEpoch === 0 ? undefined : await requireKey(context, status);
+  const { openings } = options;
+  const isPublic = status.terms.conditions.keyEpoch === 0;
+  const key = isPublic ? undefined : openings ? { openings } : await requireKey(context, status);
 
   const work = join(dirname(directory), `.${basename(directory)}.${randomUUID().slice(0, 8)}.partial`);
   await mkdir(work, { recursive: true });
@@ -160,17 +172,16 @@ async function openPrivate({
   directory,
   options,
   key,
-}: Opening & { key: NonNullable<Awaited<ReturnType<typeof findKey>>> }): Promise<OpenedResult> {
+}: Opening & { key: ReaderKey }): Promise<OpenedResult> {
   const { onProgress, signal } = options;
   const context = resultContext({ taskId: id });
-  const { secretKey } = key;
-  const contentKey = unwrap(await readHeader(createReadStream(source)), { kind: "body", context, secretKey });
+  const contentKey = unwrap(await readHeader(createReadStream(source)), { ...key, kind: "body", context });
   const root = new PlaintextRoot(treeSalt(contentKey));
   let files: ExtractedFile[] = [];
   let evidence: OpenedResult["evidence"];
   await openEach(createReadStream(source), {
+    ...key,
     context,
-    secretKey,
     hash: delivery.resultHash,
     signal,
     handlers: {
@@ -273,7 +284,8 @@ async function checksOf(
 
 // ---- Directory and key ----
 
-async function requireAbsentOrEmpty(directory: string): Promise<void> {
+/** Error: `result.exists`. */
+export async function requireAbsentOrEmpty(directory: string): Promise<void> {
   try {
     if ((await readdir(directory)).length === 0) return;
   } catch (error) {
@@ -290,7 +302,8 @@ async function requireAbsentOrEmpty(directory: string): Promise<void> {
   );
 }
 
-async function requireKey(
+/** The owner's key that a result is encrypted to. Error: `result.key-missing`. */
+export async function requireKey(
   { contracts, home }: MarketContext,
   { terms }: TaskStatus,
 ): Promise<NonNullable<Awaited<ReturnType<typeof findKey>>>> {
@@ -307,7 +320,7 @@ async function requireKey(
   );
 }
 
-function notDelivered({ id, status }: TaskStatus): NeuraError {
+export function notDelivered({ id, status }: TaskStatus): NeuraError {
   return new NeuraError("task.not-delivered", `Task ${id} is ${status}: there is no result yet.`, {
     next: "Wait for it with `task wait`.",
   });

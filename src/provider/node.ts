@@ -189,6 +189,7 @@ export class ProviderNode {
           applications: options.applications,
           slots: new Slots(slots),
           transfers: new Slots(TRANSFERS),
+          openings: join(directory, "openings"),
           onStep: options.onStep,
         }),
       });

@@ -7,8 +7,10 @@ import { hexlify } from "ethers";
 import {
   type Header,
   type KeyPair,
+  type Opening,
   openEach,
   payloadContext,
+  type ReaderKey,
   readHeader,
   unwrap,
 } from "../envelope/index.ts";
@@ -65,7 +67,8 @@ export async function openPayload(
     path,
     header: detached,
     directory,
-    keys,
+    keys = [],
+    openings,
     domain,
     maxBytes,
     signal,
@@ -75,7 +78,9 @@ export async function openPayload(
     header?: Uint8Array | undefined;
     directory: string;
     /** All keys that the provider ever published: the newest need not be the one that was used. */
-    keys: readonly OwnKey[];
+    keys?: readonly OwnKey[];
+    /** What a provider shows of the envelope, in place of its keys. */
+    openings?: readonly Opening[];
     domain: MarketDomain;
     maxBytes: number;
     signal: AbortSignal;
@@ -83,8 +88,8 @@ export async function openPayload(
 ): Promise<OpenedPayload> {
   const context = payloadContext({ ...domain, owner: terms.owner, salt: terms.salt });
   const header = await readHeader(detached ? [detached] : createReadStream(path), { signal });
-  const { secretKey } = keyFor(header, keys);
-  const root = new PlaintextRoot(treeSalt(unwrap(header, { secretKey, kind: "body", context })));
+  const key: ReaderKey = openings ? { openings } : { secretKey: keyFor(header, keys).secretKey };
+  const root = new PlaintextRoot(treeSalt(unwrap(header, { ...key, kind: "body", context })));
   const partial = `${directory}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true, mode: 0o700 });
@@ -95,7 +100,7 @@ export async function openPayload(
     names = files.map((file) => file.path);
   };
   try {
-    const options = { context, header, secretKey, hash: work.payloadHash, signal, handlers: { body } };
+    const options = { ...key, context, header, hash: work.payloadHash, signal, handlers: { body } };
     await openEach(createReadStream(path), options);
     const manifest = await readManifest(partial);
     checkFiles(names, manifest);
@@ -123,7 +128,7 @@ export async function readManifest(directory: string): Promise<Manifest> {
  * The key that the body is encrypted to. Errors: `envelope.not-a-recipient`; `provider.key-missing` and
  * `provider.key-revoked` for a key that is the provider's, but not here or not to be used any more.
  */
-function keyFor({ compartments }: Header, keys: readonly OwnKey[]): KeyPair {
+export function keyFor({ compartments }: Header, keys: readonly OwnKey[]): KeyPair {
   const recipients = compartments.find(({ kind }) => kind === "body")?.recipients ?? [];
   const wanted = new Set(recipients.map(({ publicKey }) => hexlify(publicKey)));
   const own = keys.filter(({ publicKey }) => wanted.has(publicKey));

@@ -16,6 +16,7 @@ import { Challenges } from "./challenges.ts";
 import type { Hardware } from "./hardware.ts";
 import type { Entry, Step } from "./journal.ts";
 import type { Leases } from "./leases.ts";
+import { keepOpening } from "./openings.ts";
 import { fetchPayload, type OpenedPayload, openPayload, type OwnKey, readManifest } from "./payload.ts";
 import { judgeManifest, judgeTerms, type Refusal } from "./policy.ts";
 import { sealResult } from "./result.ts";
@@ -50,6 +51,8 @@ export interface PipelineParts {
   readonly machine: Machine;
   /** What is fetched and stored at the same time. */
   readonly transfers: Slots;
+  /** Holds what shows why payloads cannot be read. */
+  readonly openings: string;
   /** Missing where none are kept up. */
   readonly leases: Leases | undefined;
   /** Called when a step is on record, before the next one begins. */
@@ -767,8 +770,29 @@ export class Pipeline {
 
   async #refuse(entry: Entry, refusal: Refusal, error: unknown): Promise<void> {
     await this.#bench.stopRun(entry, refusal.message);
+    if (refusal.reason === "PayloadUnreadable") await this.#show(entry);
     const cause = error instanceof Refused ? error.cause : error;
     this.#toClosing(entry, refusal, isNeuraError(cause) ? cause.code : "provider.refused");
+  }
+
+  /** Keeps what the owner can check, before the payload is forgotten. */
+  async #show(entry: Entry): Promise<void> {
+    const { account, chain } = this.#bench.parts;
+    const folder = this.#bench.folder(entry);
+    try {
+      const path = await keepOpening(entry.task, {
+        path: join(folder, PAYLOAD),
+        header: await readFile(join(folder, HEADER)).catch(() => undefined),
+        keys: await this.#parts.keys(),
+        account,
+        domain: { chainId: BigInt(chain.deployment.chainId), market: chain.market },
+        directory: this.#parts.openings,
+      });
+      this.#bench.emit(entry, "shown", { path });
+    } catch (error) {
+      // The task is declined without it.
+      this.#bench.emit(entry, "trouble", describe(error), "warn");
+    }
   }
 
   #toClosing(entry: Entry, { reason, message }: Refusal, code: string): void {

@@ -95,6 +95,31 @@ describe("tasks: task", function () {
     expect(again.json["error"]).to.include({ code: "result.exists" });
   });
 
+  it("shows others what an envelope holds, and opens it with what was shown", async () => {
+    const id = await submit();
+    await deliverResult(world, await world.client.status(id), provider);
+    const file = join(directory, "opening.json");
+    const shown = await run(["opening", id, "--out", file, "--json"]);
+    expect(shown.code, shown.stderr).to.equal(0);
+    expect(shown.json).to.deep.include({
+      schema: "neura/task-opening/1",
+      path: file,
+      shown: ["body", "trace"],
+    });
+    expect(shown.stderr).to.contain("Whoever has this file can read the body and the trace of the result");
+    expect((await run(["opening", id, "--out", file])).stderr).to.contain("it has not been touched");
+
+    const out = join(directory, "seen");
+    const others = commands({ ...environment, NEURA_HOME: cleanup.directory() });
+    const seen = await others(["task", "verify-opening", id, file, "--out", out, "--json"]);
+    expect(seen.code, seen.stderr).to.equal(0);
+    expect(seen.json).to.include({ finding: "opens", author: provider.account.address, directory: out });
+    expect(await textOf(out, "output", "page.txt")).to.equal("hello");
+    const wrong = await others(["task", "verify-opening", await submit(), file, "--json"]);
+    expect(wrong.code).not.to.equal(0);
+    expect(wrong.json["error"]).to.include({ code: "opening.other-task" });
+  });
+
   it("tells time-outs, ends without a result, and wrong use apart", async () => {
     const id = await submit();
     const late = await run(["wait", id, "--timeout", "1s", "--json"]);
