@@ -4,6 +4,32 @@
  * and `neura/bytecode/<name>` single contracts, `neura/deployments/chain-<id>.json` what is deployed where.
  */
 export { formatAmount, parseAmount, type Unit } from "./amount.ts";
+export { claimCredit, deliverTransfer, type Payout, releaseTransfer } from "./bridge/claim.ts";
+export {
+  type Bridge,
+  type BridgeOptions,
+  type End as BridgeEnd,
+  type Finality,
+  openBridge,
+} from "./bridge/context.ts";
+export {
+  type BridgeDeployment,
+  type Side as BridgeSide,
+  parseBridge,
+  readBridge,
+  verifyBridge,
+} from "./bridge/deployment.ts";
+export { findTransfer, type FoundTransfer } from "./bridge/find.ts";
+export { type BridgeSupply, type SupplyBreach, SupplyMonitor } from "./bridge/monitor.ts";
+export {
+  type PreparedTransfer,
+  prepareTransfer,
+  type SentTransfer,
+  sendTransfer,
+  type TransferRequest,
+  type TransferWarning,
+} from "./bridge/send.ts";
+export { type TransferPhase, transferStatus, type TransferStatus } from "./bridge/status.ts";
 export {
   type ContractName,
   CONTRACTS,

@@ -10,7 +10,7 @@ import type { FoundTransfer } from "./find.ts";
 import type { Message } from "./message.ts";
 
 /** What an end paid, credited or kept waiting in a transaction. */
-export interface Outcome {
+export interface Payout {
   readonly paidWei: bigint;
   readonly creditedWei: bigint;
   readonly waitsWei: bigint;
@@ -20,7 +20,7 @@ export interface Outcome {
 type Sending = Abortable & { readonly signer: Signer };
 
 /** Has all that the signer can claim at an end paid to an account. Errors: `bridge.nothing-claimable`, `chain.failed`. */
-export async function claim(
+export async function claimCredit(
   end: End,
   { to, signer, signal }: Sending & { to: string },
 ): Promise<{ amountWei: bigint; transaction: Receipt }> {
@@ -31,23 +31,23 @@ export async function claim(
 }
 
 /** Has what waited paid, as far as the limit lets it pass. Anybody. Errors: refusals in words, `chain.failed`. */
-export async function release(
+export async function releaseTransfer(
   { id, destination }: Pick<FoundTransfer, "id" | "destination">,
   { signer, signal }: Sending,
-): Promise<Outcome> {
+): Promise<Payout> {
   const call = destination.contract.release.populateTransaction(id);
-  return outcomeOf(destination, await sendCall({ signer }, call, { signal }));
+  return payoutOf(destination, await sendCall({ signer }, call, { signal }));
 }
 
 /**
  * Delivers a transfer with what attesters say of it. Anybody.
  * Errors: `bridge.already-delivered`, `bridge.too-few-attestations`, `bridge.distrusted`, refusals in words, `chain.failed`.
  */
-export async function deliver(
+export async function deliverTransfer(
   bridge: Bridge,
   { source, destination, sent }: FoundTransfer,
   { attesters, signer, signal }: Sending & { attesters: readonly string[] },
-): Promise<Outcome> {
+): Promise<Payout> {
   if (await unlessAborted(isDelivered(destination, sent.id), signal)) {
     throw new NeuraError("bridge.already-delivered", "It was delivered already.", {
       next: "See `bridge status`.",
@@ -72,7 +72,7 @@ export async function deliver(
     );
   }
   const call = deliveryOf(destination, sent.message, attestations);
-  return outcomeOf(destination, await sendCall({ signer }, call, { signal }));
+  return payoutOf(destination, await sendCall({ signer }, call, { signal }));
 }
 
 /** The call that delivers a message with these attestations of one epoch. */
@@ -86,7 +86,7 @@ export async function deliveryOf(
   return await gatewayContract.deliver.populateTransaction(message, epoch, signatures);
 }
 
-function outcomeOf({ contract, bridge }: End, receipt: TransactionReceipt): Outcome {
+function payoutOf({ contract, bridge }: End, receipt: TransactionReceipt): Payout {
   const sums = { Paid: 0n, Credited: 0n, WaitBegan: 0n };
   for (const log of receipt.logs) {
     if (log.address !== bridge) continue;

@@ -7,7 +7,7 @@ import { readLogs } from "../chain/logs.ts";
 import { type Bridge, type End, headsOf } from "./context.ts";
 import { type Side, SIDES } from "./deployment.ts";
 import { topicOf } from "./message.ts";
-import type { Metric } from "./server.ts";
+import type { Metric } from "./metrics.ts";
 
 /** What one end says of itself at a final block. All amounts in wei. */
 export interface EndSupply {
@@ -25,12 +25,12 @@ export interface EndSupply {
 }
 
 /** A rule that does not hold. */
-export interface Breach {
+export interface SupplyBreach {
   readonly code: string;
   readonly message: string;
 }
 
-export interface Supply {
+export interface BridgeSupply {
   readonly home: EndSupply;
   readonly far: EndSupply;
   /** Locked at home, and not announced back. */
@@ -39,9 +39,9 @@ export interface Supply {
   readonly circulatingWei: bigint;
   /** On its way to the far end, and back. */
   readonly inFlightWei: Readonly<Record<Side, bigint>>;
-  readonly breaches: readonly Breach[];
+  readonly breaches: readonly SupplyBreach[];
   /** What nobody loses by, and somebody should look at. */
-  readonly warnings: readonly Breach[];
+  readonly warnings: readonly SupplyBreach[];
 }
 
 interface Books {
@@ -73,11 +73,11 @@ export class SupplyMonitor {
   /**
    * Reads both chains up to their final blocks and compares (I-15). Errors: `chain.unavailable`, `chain.logs-refused`.
    */
-  async look({ signal }: Abortable = {}): Promise<Supply> {
+  async look({ signal }: Abortable = {}): Promise<BridgeSupply> {
     return await unlessAborted(this.#look(signal), signal);
   }
 
-  async #look(signal: AbortSignal | undefined): Promise<Supply> {
+  async #look(signal: AbortSignal | undefined): Promise<BridgeSupply> {
     const { home, far } = this.#books;
     const homeSupply = await readOn(home, signal);
     const farSupply = await readOn(far, signal);
@@ -98,7 +98,7 @@ export class SupplyMonitor {
   }
 
   /** What an end received and the other one never sent so. What is missing there is looked for once more: it may be newer. */
-  async #unsent(at: Books, from: Books, signal: AbortSignal | undefined): Promise<Breach[]> {
+  async #unsent(at: Books, from: Books, signal: AbortSignal | undefined): Promise<SupplyBreach[]> {
     const unlike = (): [string, bigint][] =>
       [...at.received].filter(([transfer, amountWei]) => from.sent.get(transfer) !== amountWei);
     if (unlike().length > 0) await readOn(from, signal);
@@ -152,7 +152,7 @@ async function booksAt({ end, readTo, sent, received }: Books): Promise<typeof N
 }
 
 /** What an end says is outstanding is what its transfers come to. */
-function booksBreaches({ end }: Books, supply: EndSupply, sign: bigint): Breach[] {
+function booksBreaches({ end }: Books, supply: EndSupply, sign: bigint): SupplyBreach[] {
   const expectedWei = sign * (supply.sentWei - supply.receivedWei);
   if (expectedWei === supply.outstandingWei) return [];
   return [
@@ -167,8 +167,8 @@ function owedOf({ waitingWei, claimableWei, feesWei }: EndSupply): bigint {
   return waitingWei + claimableWei + feesWei;
 }
 
-async function solvencyBreaches(home: EndSupply, far: EndSupply, farEnd: End): Promise<Breach[]> {
-  const breaches: Breach[] = [];
+async function solvencyBreaches(home: EndSupply, far: EndSupply, farEnd: End): Promise<SupplyBreach[]> {
+  const breaches: SupplyBreach[] = [];
   const neededWei = home.outstandingWei + owedOf(home);
   if (home.liquidityWei !== undefined && home.liquidityWei < neededWei) {
     const message = `The escrow on chain ${home.chainId} has ${home.liquidityWei} wei, and owes ${neededWei} wei.`;
@@ -186,7 +186,7 @@ async function solvencyBreaches(home: EndSupply, far: EndSupply, farEnd: End): P
 }
 
 /** A vault with too little to pay with makes people wait; it takes nothing from them. */
-function shortages(far: EndSupply): Breach[] {
+function shortages(far: EndSupply): SupplyBreach[] {
   if (far.liquidityWei === undefined || far.liquidityWei >= owedOf(far)) return [];
   const message = `The vault on chain ${far.chainId} has ${far.liquidityWei} wei to pay with, and owes ${owedOf(far)} wei.`;
   return [{ code: "bridge.liquidity", message }];
@@ -199,7 +199,7 @@ function onItsWay(from: Books, to: Books): bigint {
 }
 
 /** What is watched of a look. */
-export function supplyMetrics(supply: Supply): Metric[] {
+export function supplyMetrics(supply: BridgeSupply): Metric[] {
   const { lockedWei, circulatingWei, inFlightWei, breaches, warnings } = supply;
   const wei = (
     name: string,

@@ -66,6 +66,7 @@ interface Direction {
   skipped: Record<string, number>;
 }
 
+const ON_ITS_WAY = "bridge.on-its-way";
 const POLL_MS = 250;
 const WAIT_MS = 60_000;
 /** The longest pause before attesters are asked again for a transfer [ms]. */
@@ -207,6 +208,10 @@ export class Relayer {
     }
     const purpose = `deliver:${id}`;
     if (await isDelivered(destination, id)) {
+      const own = journal.succeeded(purpose);
+      // It took longer than it was waited for.
+      if (own !== undefined && this.#said.get(id) === ON_ITS_WAY)
+        this.#done("delivered", direction, sent, transfer.id, own);
       this.#said.delete(id);
       this.#asked.delete(id);
       const isFinal = now.finalBlock !== undefined && (await isDelivered(destination, id, now.finalBlock));
@@ -323,7 +328,7 @@ export class Relayer {
       });
     } catch (error) {
       if (!limit.aborted || isNeuraError(error)) throw error;
-      throw new NeuraError("bridge.on-its-way", `It was not mined within ${waitMs} ms.`);
+      throw new NeuraError(ON_ITS_WAY, `It was not mined within ${waitMs} ms.`);
     }
   }
 

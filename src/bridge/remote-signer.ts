@@ -1,4 +1,11 @@
-import { getAddress, isAddress, isHexString, type TypedDataDomain, TypedDataEncoder, type TypedDataField } from "ethers";
+import {
+  getAddress,
+  isAddress,
+  isHexString,
+  type TypedDataDomain,
+  TypedDataEncoder,
+  type TypedDataField,
+} from "ethers";
 
 import { messageOf, NeuraError } from "../errors.ts";
 import { originOf } from "./attestations.ts";

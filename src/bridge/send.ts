@@ -25,7 +25,7 @@ export interface TransferRequest {
 }
 
 /** Something that keeps a transfer waiting on the other side. */
-export interface Warning {
+export interface TransferWarning {
   readonly code: string;
   readonly message: string;
 }
@@ -37,7 +37,7 @@ export interface PreparedTransfer extends Required<TransferRequest> {
   readonly arrivesWei: bigint;
   /** How long it waits over there before it is paid, at least, beside the time it is on its way [s]. */
   readonly waitsSeconds: number;
-  readonly warnings: readonly Warning[];
+  readonly warnings: readonly TransferWarning[];
   /** What sending it costs beside the fee, an approval not counted [wei of the chain's coin]; unknown before an approval. */
   readonly gasWei: bigint | undefined;
 }
@@ -282,10 +282,10 @@ function warningsOf(
   destination: End,
   there: EndState,
   arrivesWei: bigint,
-): { waitsSeconds: number; warnings: Warning[] } {
+): { waitsSeconds: number; warnings: TransferWarning[] } {
   const { settings, pausedUntilSeconds, nowSeconds } = there;
   const amount = (wei: bigint): string => formatAmount(wei, destination.currency);
-  const warnings: Warning[] = [];
+  const warnings: TransferWarning[] = [];
   const pauseSeconds = pausedUntilSeconds === undefined ? 0 : pausedUntilSeconds - nowSeconds;
   if (pausedUntilSeconds !== undefined) {
     const message = `Chain ${destination.chainId} pays nothing out until ${momentText(pausedUntilSeconds)}: it is paused.`;

@@ -4,7 +4,8 @@ import type { Rounds } from "./attempts.ts";
 import { Attester, type AttesterOptions, type RouteHealth } from "./attester.ts";
 import type { SourceHealth } from "./reader.ts";
 import { Relayer, type RelayerOptions, type RelayHealth } from "./relayer.ts";
-import { type Metric, startServer } from "./server.ts";
+import type { Metric } from "./metrics.ts";
+import { startServer } from "./server.ts";
 import { BridgeStore } from "./store.ts";
 
 export interface ServeOptions extends Rounds {

@@ -10,14 +10,7 @@ import {
 } from "../http-server.ts";
 import type { Listen } from "../provider/quotes/settings.ts";
 import { type Attestation, encodeAttestations } from "./attestations.ts";
-
-/** A number that is watched, with what tells it from others of its name. */
-export interface Metric {
-  readonly name: string;
-  readonly help: string;
-  readonly value: number | bigint;
-  readonly labels?: Readonly<Record<string, string | number>>;
-}
+import { type Metric, metricsText } from "./metrics.ts";
 
 export interface ServerOptions {
   readonly listen: Listen;
@@ -67,19 +60,6 @@ function serve(
   } else {
     answer(response, 404, errorBody("not-found"));
   }
-}
-
-/** In Prometheus' text format, version 0.0.4. */
-export function metricsText(metrics: readonly Metric[]): string {
-  const named = new Set<string>();
-  const lines = metrics.flatMap(({ name, help, value, labels = {} }) => {
-    const pairs = Object.entries(labels).map(([label, each]) => `${label}="${each}"`);
-    const line = `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`;
-    if (named.has(name)) return [line];
-    named.add(name);
-    return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, line];
-  });
-  return `${lines.join("\n")}\n`;
 }
 
 function plain(value: unknown): string {

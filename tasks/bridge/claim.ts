@@ -1,5 +1,5 @@
 import { formatAmount } from "../../src/amount.ts";
-import { claim } from "../../src/bridge/claim.ts";
+import { claimCredit } from "../../src/bridge/claim.ts";
 import type { End } from "../../src/bridge/context.ts";
 import { NeuraError } from "../../src/errors.ts";
 import { parseAddress } from "../address.ts";
@@ -17,7 +17,9 @@ export default action("neura/bridge-claim/1", async (args: ClaimArguments, conte
   const wanted = args.to === undefined ? undefined : parseAddress(args.to, "to");
   const { end, signer, account, restWei } = await claimableOn([there, here], signerOn);
   const to = wanted ?? account;
-  const { amountWei, transaction } = await out.step("Claiming", () => claim(end, { to, signer, signal }));
+  const { amountWei, transaction } = await out.step("Claiming", () =>
+    claimCredit(end, { to, signer, signal }),
+  );
   return {
     data: { chainId: end.chainId, amountWei, to, transaction },
     text: fields([

@@ -1,4 +1,4 @@
-import { deliver } from "../../src/bridge/claim.ts";
+import { deliverTransfer } from "../../src/bridge/claim.ts";
 import { findTransfer } from "../../src/bridge/find.ts";
 import { requireAttesters } from "../../src/bridge/attestations.ts";
 import { action } from "../context.ts";
@@ -17,7 +17,7 @@ export default action("neura/bridge-deliver/1", async (args: DeliverArguments, c
   const transfer = await findTransfer(bridge, args.transfer, { signal });
   const signer = await signerOn(transfer.destination);
   const outcome = await out.step("Delivering", () =>
-    deliver(bridge, transfer, { attesters, signer, signal }),
+    deliverTransfer(bridge, transfer, { attesters, signer, signal }),
   );
   return outcomeResult(transfer, outcome);
 });

@@ -1,6 +1,6 @@
 import { formatAmount } from "../../src/amount.ts";
 import type { End } from "../../src/bridge/context.ts";
-import { type Supply, supplyMetrics, SupplyMonitor } from "../../src/bridge/monitor.ts";
+import { type BridgeSupply, supplyMetrics, SupplyMonitor } from "../../src/bridge/monitor.ts";
 import { rounds } from "../../src/bridge/attempts.ts";
 import { startServer } from "../../src/bridge/server.ts";
 import { messageOf } from "../../src/errors.ts";
@@ -50,7 +50,7 @@ export default action("neura/bridge-monitor/1", async (args: MonitorArguments, c
   };
 });
 
-function textOf(supply: Supply, { currency }: End): string {
+function textOf(supply: BridgeSupply, { currency }: End): string {
   const { home, far, lockedWei, circulatingWei, inFlightWei, breaches, warnings } = supply;
   const amount = (wei: bigint): string => formatAmount(wei, currency);
   return fields([

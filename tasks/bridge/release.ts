@@ -1,4 +1,4 @@
-import { release } from "../../src/bridge/claim.ts";
+import { releaseTransfer } from "../../src/bridge/claim.ts";
 import { findTransfer } from "../../src/bridge/find.ts";
 import { action } from "../context.ts";
 import { type BridgeArguments, openPair } from "./bridge.ts";
@@ -11,6 +11,9 @@ export default action(
     const { bridge, signerOn } = await openPair(args, context, hre);
     const transfer = await findTransfer(bridge, args.transfer, { signal });
     const signer = await signerOn(transfer.destination);
-    return outcomeResult(transfer, await out.step("Releasing", () => release(transfer, { signer, signal })));
+    return outcomeResult(
+      transfer,
+      await out.step("Releasing", () => releaseTransfer(transfer, { signer, signal })),
+    );
   },
 );

@@ -112,7 +112,7 @@ describe("the package, installed in an empty folder", function () {
   it("has types that need no other package, and ABIs as literals", async () => {
     await writeFile(
       join(app, "types.ts"),
-      `import { formatAmount, type TaskStatus } from "neura";
+      `import { type Bridge, formatAmount, prepareTransfer, sendTransfer, type TaskStatus, transferStatus } from "neura";
        import { abi } from "neura/abi/TaskMarket";
        import { TaskMarket__factory } from "neura/contracts";
        type Names = Extract<(typeof abi)[number], { type: "function" }>["name"];
@@ -121,7 +121,15 @@ describe("the package, installed in an empty folder", function () {
        export const none: Names = "mint";
        export const text: string = formatAmount(1n, { symbol: "ANKR", decimals: 18 });
        export const idOf = ({ id }: TaskStatus): string => id;
-       export const { bytecode } = TaskMarket__factory;`,
+       export const { bytecode } = TaskMarket__factory;
+       export async function over(
+         bridge: Bridge,
+         { account, signer }: { account: string; signer: Parameters<typeof sendTransfer>[2]["signer"] },
+       ): Promise<string> {
+         const request = { from: "home", account, to: account, amountWei: 1n, target: "market" } as const;
+         const { transfer } = await sendTransfer(bridge, await prepareTransfer(bridge, request), { signer });
+         return (await transferStatus(bridge, transfer)).phase;
+       }`,
     );
     const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", "types.ts"];
     await run(join(ROOT, "node_modules/.bin/tsc"), options, { cwd: app });

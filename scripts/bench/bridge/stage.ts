@@ -8,7 +8,7 @@ import { HDNodeWallet, JsonRpcProvider, Network, parseEther } from "ethers";
 import { deployPair } from "../../../modules/bridge.ts";
 import { type Bridge, openBridge } from "../../../src/bridge/context.ts";
 import { type Side, SIDES, writeBridge } from "../../../src/bridge/deployment.ts";
-import { type Supply, SupplyMonitor } from "../../../src/bridge/monitor.ts";
+import { type BridgeSupply, SupplyMonitor } from "../../../src/bridge/monitor.ts";
 import { prepareTransfer, type SentTransfer, sendTransfer } from "../../../src/bridge/send.ts";
 import { moduleUrl, spawnModule } from "../../../src/process.ts";
 import { MockERC20__factory } from "../../../types/index.ts";
@@ -200,13 +200,13 @@ export class BridgeStage {
     return await sendTransfer(this.bridge, prepared, { signer });
   }
 
-  async look(): Promise<Supply> {
+  async look(): Promise<BridgeSupply> {
     if (this.#monitor === undefined) throw new Error("the pair is not deployed yet");
     return await this.#monitor.look();
   }
 
   /** Waits until nothing is on its way; every look on the way there has to find I-15 kept. */
-  async settled(timeoutMs: number): Promise<Supply> {
+  async settled(timeoutMs: number): Promise<BridgeSupply> {
     const until = performance.now() + timeoutMs;
     for (;;) {
       this.supervise();

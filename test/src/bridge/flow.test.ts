@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { Wallet, ZeroAddress } from "ethers";
 
-import { claim, deliver, release } from "../../../src/bridge/claim.ts";
+import { claimCredit, deliverTransfer, releaseTransfer } from "../../../src/bridge/claim.ts";
 import { openBridge } from "../../../src/bridge/context.ts";
 import { findTransfer } from "../../../src/bridge/find.ts";
 import { attestationOf, encodeTransfer, messageId } from "../../../src/bridge/message.ts";
@@ -144,16 +144,16 @@ describe("transfers over the bridge", function () {
     expect(waiting.troubles).to.have.length(1);
     const found = await findTransfer(bridge, transfer);
     const signer = await world.chains.signer("far", 5);
-    const tooFew = deliver(bridge, found, { attesters, signer });
+    const tooFew = deliverTransfer(bridge, found, { attesters, signer });
     expect((await errorOf(tooFew)).code).to.equal("bridge.too-few-attestations");
     await world.attest();
     expect(await transferStatus(bridge, transfer, { attesters })).to.deep.include({
       phase: "deliverable",
       next: `bridge deliver ${transfer}`,
     });
-    expect((await deliver(bridge, found, { attesters, signer })).paidWei).to.equal(50n * ANKR - FEE);
+    expect((await deliverTransfer(bridge, found, { attesters, signer })).paidWei).to.equal(50n * ANKR - FEE);
     expect((await transferStatus(bridge, transfer, { attesters })).phase).to.equal("paid");
-    const again = deliver(bridge, found, { attesters, signer });
+    const again = deliverTransfer(bridge, found, { attesters, signer });
     expect((await errorOf(again)).code).to.equal("bridge.already-delivered");
     const unknown = transferStatus(bridge, `0x${"12".repeat(32)}`);
     expect((await errorOf(unknown)).code).to.equal("bridge.unknown-transfer");
@@ -169,7 +169,7 @@ describe("transfers over the bridge", function () {
     expect((await transferStatus(bridge, transfer)).phase).to.equal("waiting");
     const found = await findTransfer(bridge, transfer);
     const signer = await world.chains.signer("far", 5);
-    expect((await errorOf(release(found, { signer }))).code).to.equal("bridge.early");
+    expect((await errorOf(releaseTransfer(found, { signer }))).code).to.equal("bridge.early");
     const guardian = await world.chains.signer("far", 8);
     await (await bridge.far.contract.connect(guardian).veto(vetoed.transfer)).wait();
     expect((await transferStatus(bridge, vetoed.transfer)).phase).to.equal("vetoed");
@@ -225,10 +225,10 @@ describe("transfers over the bridge", function () {
     await (
       await world.chains.deployer.far.sendTransaction({ to: bridge.far.bridge, value: 100n * ANKR })
     ).wait();
-    const claimed = await claim(bridge.far, { to: RECIPIENT, signer });
+    const claimed = await claimCredit(bridge.far, { to: RECIPIENT, signer });
     expect(claimed.amountWei).to.equal(50n * ANKR - FEE);
     expect((await transferStatus(bridge, transfer)).phase).to.equal("claimed");
-    const nothing = claim(bridge.far, { to: RECIPIENT, signer });
+    const nothing = claimCredit(bridge.far, { to: RECIPIENT, signer });
     expect((await errorOf(nothing)).code).to.equal("bridge.nothing-claimable");
   });
 

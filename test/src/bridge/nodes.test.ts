@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { deliver } from "../../../src/bridge/claim.ts";
+import { deliverTransfer } from "../../../src/bridge/claim.ts";
 import { SIDES } from "../../../src/bridge/deployment.ts";
 import { findTransfer } from "../../../src/bridge/find.ts";
 import { transferStatus } from "../../../src/bridge/status.ts";
@@ -67,7 +67,7 @@ describe("the bridge on nodes of every kind", function () {
       await world.attest();
       const found = await findTransfer(bridge, back.transfer);
       const signer = await world.chains.signer("home", 5);
-      const { paidWei } = await deliver(bridge, found, { attesters: world.urls, signer });
+      const { paidWei } = await deliverTransfer(bridge, found, { attesters: world.urls, signer });
       expect(paidWei).to.equal(20n * ANKR - FEE);
       await settle();
       await world.expectSupply(30n * ANKR, { home: 0n, far: 0n });

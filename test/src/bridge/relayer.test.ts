@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { Contract } from "ethers";
 
 import { collectAttestations } from "../../../src/bridge/attestations.ts";
-import { deliver } from "../../../src/bridge/claim.ts";
+import { deliverTransfer } from "../../../src/bridge/claim.ts";
 import { openBridge, routeFrom } from "../../../src/bridge/context.ts";
 import { findTransfer } from "../../../src/bridge/find.ts";
 import { startServer } from "../../../src/bridge/server.ts";
@@ -55,11 +55,13 @@ describe("a relayer and what it meets", function () {
     expect(status).to.deep.include({ phase: "deliverable", attestations: { good: 3, needed: 3 } });
     const signer = await world.chains.signer("far", 5);
     const lateOne = await findTransfer(bridge, late);
-    expect((await deliver(bridge, lateOne, { attesters: urls, signer })).paidWei).to.equal(5n * ANKR - FEE);
+    expect((await deliverTransfer(bridge, lateOne, { attesters: urls, signer })).paidWei).to.equal(
+      5n * ANKR - FEE,
+    );
     await (await world.relayer()).round();
     expect((await transferStatus(bridge, transfer)).phase).to.equal("paid");
     await world.expectSupply(15n * ANKR - 2n * FEE, { home: 0n, far: 0n });
-    const again = deliver(bridge, lateOne, { attesters: [], signer });
+    const again = deliverTransfer(bridge, lateOne, { attesters: [], signer });
     expect((await errorOf(again)).code).to.equal("bridge.already-delivered");
   });
 
@@ -74,14 +76,14 @@ describe("a relayer and what it meets", function () {
     expect(relayer.health[0]?.skipped).to.deep.equal({ "bridge.too-few-attestations": 1 });
     const found = await findTransfer(bridge, transfer);
     const signer = await world.chains.signer("far", 5);
-    const tooFew = await errorOf(deliver(bridge, found, { attesters: urls, signer }));
+    const tooFew = await errorOf(deliverTransfer(bridge, found, { attesters: urls, signer }));
     expect([tooFew.code, tooFew.message]).to.deep.equal([
       "bridge.too-few-attestations",
       "0 of 2 attestations are there.",
     ]);
     const guardian = await world.chains.signer("far", 8);
     await (await bridge.far.gatewayContract.connect(guardian).distrust()).wait();
-    const distrusted = deliver(bridge, found, { attesters: urls, signer });
+    const distrusted = deliverTransfer(bridge, found, { attesters: urls, signer });
     expect((await errorOf(distrusted)).code).to.equal("bridge.distrusted");
   });
 
@@ -135,7 +137,7 @@ describe("a relayer and what it meets", function () {
     expect(relayer.health[0].isDown).to.equal(false);
     await ethers.provider.send("evm_mine", []);
     await provider.request({ method: "evm_setAutomine", params: [true] });
-    while (world.events.filter(({ event }) => event === "delivered").length < 2) await nextTurn();
+    while (world.events.filter(({ event }) => event === "delivered").length < 3) await nextTurn();
     stop.abort();
     await running;
     for (const { transfer } of [there, stuck, back])
