@@ -157,11 +157,14 @@ contract OpeningProofsTest is Test {
                 logarithms[which]
             );
             assertFalls(statement, proof);
-            // The points that were hashed, and what leads to them: each is passed off, one is not what the numbers come to.
-            proof.a = point(prover.k);
-            proof.sR = point(mulmod(addmod(prover.k, mulmod(proof.c, prover.e, N), N), prover.r, N));
-            proof.inverse = Math.invModPrime(addmod(proof.sR.x, P - proof.cS.x, P), P);
-            assertFalls(statement, proof);
+            // The points that were hashed and what leads to them: one of each three is not what the numbers come to.
+            OpeningProofs.Proof memory lie = abi.decode(abi.encode(proof), (OpeningProofs.Proof));
+            lie.a = point(prover.k);
+            lie.sR = point(mulmod(addmod(prover.k, mulmod(proof.c, prover.e, N), N), prover.r, N));
+            assertFalls(statement, witnessed(lie));
+            lie.sR = proof.sR;
+            lie.cS = point(mulmod(proof.c, mulmod(logarithms[which], prover.r, N), N));
+            assertFalls(statement, witnessed(lie));
         }
     }
 
@@ -245,7 +248,12 @@ contract OpeningProofsTest is Test {
         proof.a = point(addmod(s, N - mulmod(c, prover.d, N), N));
         proof.sR = point(mulmod(s, prover.r, N));
         proof.cS = point(mulmod(c, mulmod(prover.e, prover.r, N), N));
+        return witnessed(proof);
+    }
+
+    function witnessed(OpeningProofs.Proof memory proof) private view returns (OpeningProofs.Proof memory) {
         proof.inverse = Math.invModPrime(addmod(proof.sR.x, P - proof.cS.x, P), P);
+        return proof;
     }
 
     /// @dev From the description in docs/envelope.md.
