@@ -1,4 +1,3 @@
-import { createMerkleProof, createMPT, createMPTFromProof } from "@ethereumjs/mpt";
 import { concat, decodeRlp, encodeRlp, getBytes, hexlify, keccak256, type Provider, toBeArray } from "ethers";
 
 import { type Abortable, unlessAborted } from "../abort.ts";
@@ -59,6 +58,9 @@ const LATER =
     " ",
   );
 
+/** It takes a quarter of a second to load, and little of the library needs it. */
+const loadTries = async () => await import("@ethereumjs/mpt");
+
 // ---- Making ----
 
 /** Transactions by what they did, each with the block that it is in. */
@@ -75,6 +77,7 @@ export async function proveReceipts(
   { signal }: Abortable = {},
 ): Promise<ChainProofs> {
   const ask = askOf(provider, signal);
+  const { createMerkleProof } = await loadTries();
   const numbers = Object.values(wanted).map(({ block }) => block);
   const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
   const listed =
@@ -123,6 +126,7 @@ async function blockOf(ask: Ask, number: number): Promise<Block> {
 }
 
 async function trieOf(ask: Ask, { header, transactions }: Block) {
+  const { createMPT } = await loadTries();
   const trie = await createMPT();
   for (const [index, raw] of (await receiptsOf(ask, header, transactions)).entries())
     await trie.put(keyOf(index), getBytes(encodeReceipt(raw)));
@@ -215,6 +219,7 @@ export async function provenLogs(
   const [root] = nodes;
   if (root === undefined || keccak256(root) !== receiptsRoot)
     throw new Error("its branch does not end at the block's root");
+  const { createMPTFromProof } = await loadTries();
   const trie = await createMPTFromProof(nodes.map((node) => getBytes(node)));
   const value = await trie.get(keyOf(transactionIndex), true);
   if (value === null) throw new Error(`its branch has no transaction ${transactionIndex}`);
