@@ -1,9 +1,13 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { network } from "hardhat";
-import { JsonRpcProvider, Network, Transaction } from "ethers";
+import { type HDNodeWallet, Transaction } from "ethers";
 
 import { type RpcQuestion, serveRpc } from "../../../scripts/bench/bridge/rpc.ts";
 import { type Side, SIDES } from "../../../src/bridge/deployment.ts";
-import { CHAINS, type openChains, walletAt } from "./support.ts";
+import { freePort } from "../../../scripts/demo/processes.ts";
+import { type Chains, CHAINS, connect, walletAt } from "./support.ts";
 
 type Next = (question: RpcQuestion) => Promise<unknown>;
 
@@ -109,7 +113,7 @@ const staleNonce = (account: string): Quirk => {
 };
 
 /** Fewer than with those that were measured, which takes as many blocks. */
-export const LAG = 6;
+export const LAG = 3;
 
 /** Nodes as they were measured; what is not here is as with Hardhat's. */
 export const NODES = {
@@ -120,37 +124,66 @@ export const NODES = {
   geth: (): NodeKind => ({
     quirks: [strictLogs, lateFinality(LAG), noFreeRide, staleNonce(walletAt(1).address)],
   }),
-  anvil: (): NodeKind => ({ quirks: [lateFinality(LAG)] }),
 } as const;
 
 /** Two chains behind nodes of such a kind, which programs reach by HTTP. */
-export async function openNodes(
-  kinds: Readonly<Record<Side, NodeKind>>,
-): Promise<Awaited<ReturnType<typeof openChains>>> {
+export async function openNodes(kinds: Readonly<Record<Side, NodeKind>>): Promise<Chains> {
   const open = async (side: Side) => {
     const { quirks, override = {} } = kinds[side];
     const connection = await network.create({ override: { chainId: CHAINS[side], ...override } });
     const own: Next = ({ method, params }) => connection.provider.request({ method, params: [...params] });
     const answer = quirks.reduce<Next>((next, quirk) => (question) => quirk(question, next), own);
     const server = await serveRpc(answer);
-    const known = Network.from(CHAINS[side]);
-    const provider = new JsonRpcProvider(server.url, known, {
-      ...{ staticNetwork: known, cacheTimeout: -1, pollingInterval: 10 },
-    });
-    return { connection, server, provider };
+    return {
+      url: server.url,
+      close: async () => {
+        await server.close();
+        await connection.close();
+      },
+    };
   };
-  const opened = { home: await open("home"), far: await open("far") };
-  const signer = (side: Side, index: number) => Promise.resolve(walletAt(index, opened[side].provider));
+  return chainsAt({ home: await open("home"), far: await open("far") });
+}
+
+/** Two anvils, each a process: at home with its own finality, far away with one of two blocks. Throws where there is none. */
+export async function openAnvils(anvil: string): Promise<Chains> {
+  const open = async (side: Side) => {
+    const port = await freePort();
+    const words = ["--port", `${port}`, "--chain-id", `${CHAINS[side]}`, "--no-cors"];
+    const epoch = side === "far" ? ["--slots-in-an-epoch", "1"] : [];
+    const child = spawn(anvil, [...words, ...epoch], { stdio: ["ignore", "pipe", "ignore"] });
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (!line.includes("Listening on")) continue;
+      child.stdout.resume();
+      return { url: `http://127.0.0.1:${port}`, close: () => end(child) };
+    }
+    throw new Error("anvil ended before it listened");
+  };
+  return chainsAt({ home: await open("home"), far: await open("far") });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  // The command of the package is no anvil itself, and hands this on.
+  child.kill("SIGTERM");
+  await ended;
+}
+
+function chainsAt(nodes: Readonly<Record<Side, { url: string; close: () => Promise<unknown> }>>): Chains {
+  const providers = { home: connect(nodes.home.url, CHAINS.home), far: connect(nodes.far.url, CHAINS.far) };
+  const signer = (side: Side, index: number): HDNodeWallet => walletAt(index, providers[side]);
   return {
-    connections: { home: opened.home.connection, far: opened.far.connection },
-    signer,
-    deployer: { home: await signer("home", 0), far: await signer("far", 0) },
+    request: async (side, method, params = []) => {
+      const answer: unknown = await providers[side].send(method, [...params]);
+      return answer;
+    },
+    signer: (side, index) => Promise.resolve(signer(side, index)),
+    deployer: { home: signer("home", 0), far: signer("far", 0) },
     close: () =>
       Promise.all(
         SIDES.map(async (side) => {
-          opened[side].provider.destroy();
-          await opened[side].server.close();
-          await opened[side].connection.close();
+          providers[side].destroy();
+          await nodes[side].close();
         }),
       ),
   };

@@ -93,6 +93,15 @@ export async function deployBridge(
   return { deployment, bridge: openBridge({ deployment, providers, finality }), token };
 }
 
+/** Two chains of a test. */
+export interface Chains {
+  /** Asks the node itself, also for what only nodes for tests do. */
+  request(side: Side, method: string, params?: readonly unknown[]): Promise<unknown>;
+  signer(side: Side, index: number): Promise<Signer>;
+  readonly deployer: Readonly<Record<Side, Signer>>;
+  close(): Promise<unknown>;
+}
+
 /** Two chains in this process. */
 export async function openChains() {
   const create = (side: Side) => network.create({ override: { chainId: CHAINS[side] } });
@@ -104,6 +113,8 @@ export async function openChains() {
   };
   return {
     connections,
+    request: (side: Side, method: string, params: readonly unknown[] = []): Promise<unknown> =>
+      connections[side].provider.request({ method, params: [...params] }),
     signer,
     deployer: { home: await signer("home", 0), far: await signer("far", 0) },
     close: async (): Promise<unknown> =>
@@ -114,7 +125,7 @@ export async function openChains() {
 /** What a program uses to reach a chain at a URL. */
 export function connect(url: string, chainId: number): JsonRpcProvider {
   const known = Network.from(chainId);
-  return new JsonRpcProvider(url, known, { staticNetwork: known, cacheTimeout: -1, pollingInterval: 50 });
+  return new JsonRpcProvider(url, known, { staticNetwork: known, cacheTimeout: -1, pollingInterval: 10 });
 }
 
 /** The market as `deploy` makes it, in a currency. */

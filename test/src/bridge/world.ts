@@ -13,7 +13,7 @@ import type { HttpServer } from "../../../src/http-server.ts";
 import type { Target } from "../../../src/bridge/message.ts";
 import type { NodeEvent } from "../../../src/provider/log.ts";
 import { Cleanup } from "../storage/support.ts";
-import { ANKR, ATTESTERS, deployBridge, openChains, type Pair, walletAt } from "./support.ts";
+import { ANKR, ATTESTERS, type Chains, deployBridge, openChains, type Pair, walletAt } from "./support.ts";
 
 export const POLICY: RelayPolicy = {
   ...{ maxGasPriceWei: 10n ** 12n, maxCostWei: 10n ** 18n, minAmountWei: 0n },
@@ -21,7 +21,7 @@ export const POLICY: RelayPolicy = {
 
 /** Two chains in this process, a pair, three attesters with their servers, and relayers as they are asked for. */
 export class World {
-  readonly chains: Awaited<ReturnType<typeof openChains>>;
+  readonly chains: Chains;
   readonly pair: Pair;
   readonly cleanup: Cleanup;
   readonly attesters: Attester[] = [];
@@ -38,7 +38,7 @@ export class World {
 
   static async open(
     options: Parameters<typeof deployBridge>[1] = {},
-    opening: World["chains"] | Promise<World["chains"]> = openChains(),
+    opening: Chains | Promise<Chains> = openChains(),
   ): Promise<World> {
     const cleanup = new Cleanup();
     const chains = await opening;
@@ -121,11 +121,14 @@ export class World {
   }
 
   async passSeconds(seconds: number): Promise<void> {
-    for (const side of SIDES) await this.chains.connections[side].networkHelpers.time.increase(seconds);
+    for (const side of SIDES) {
+      await this.chains.request(side, "evm_increaseTime", [seconds]);
+      await this.mine(side);
+    }
   }
 
   async mine(side: Side, blocks = 1): Promise<void> {
-    await this.chains.connections[side].networkHelpers.mine(blocks);
+    await this.chains.request(side, "hardhat_mine", [`0x${blocks.toString(16)}`]);
   }
 }
 
