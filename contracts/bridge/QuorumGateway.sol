@@ -99,7 +99,7 @@ contract QuorumGateway is IQuorumGateway, BridgeGateway, EIP712, Ownable2Step {
     function _setQuorum(address[] memory attesters, uint16 threshold) private {
         uint256 count = attesters.length;
         uint256 minimum = (2 * count) / 3 + 1;
-        if (count == 0 || count > _MAX_ATTESTERS || threshold < minimum || threshold > count) {
+        if (count > _MAX_ATTESTERS || threshold < minimum || threshold > count) {
             revert QuorumGateway_InvalidQuorum(count, threshold, minimum);
         }
         uint64 epoch = ++_epoch;

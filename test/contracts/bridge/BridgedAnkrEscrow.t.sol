@@ -47,6 +47,8 @@ contract BridgedAnkrEscrowTest is BridgeTest {
         assertEq(toSend, someSettings().sendCapacity, "to send");
         assertEq(toPay, someSettings().payCapacity, "to pay");
         assertEq(_escrow.sent(), 0, "sent");
+        assertEq(_escrow.gatewayFee(), 0, "the gateway's fee");
+        assertEq(_escrow.MIN_PAY_CAPACITY(), 1_000 ether, "MIN_PAY_CAPACITY");
         assertEq(_escrow.pausedUntil(), 0, "paused");
         assertEq(_escrow.MAX_PAUSE(), 7 days, "MAX_PAUSE");
         assertEq(_escrow.MAX_FEE(), 100 ether, "MAX_FEE");

@@ -53,6 +53,8 @@ contract QuorumGatewayTest is BridgeTest {
         assertEq(_gateway.guardian(), GUARDIAN, "guardian");
         assertEq(Ownable(address(_gateway)).owner(), OWNER, "owner");
         assertEq(_gateway.sent(), 0, "sent");
+        assertEq(_gateway.quote(0), 0, "fee");
+        assertEq(_gateway.quote(10_000), 0, "fee of a long one");
         assertEq(_gateway.OVERLAP(), OVERLAP, "OVERLAP");
     }
 
