@@ -32,7 +32,7 @@ export interface SharedPointProof {
 }
 
 /**
- * Shows the shared point of a wrap. The nonce is derived from the key and the statement: the same statement has one proof,
+ * Shows the shared point of a wrap: for {@link proveOpening} alone, which looks first who made its ephemeral point. The nonce is derived from the key and the statement: the same statement has one proof,
  * and no two statements have one nonce.
  */
 export function proveSharedPoint(statement: WrapStatement, secretKey: Uint8Array): SharedPointProof {
@@ -82,11 +82,8 @@ export interface OpeningWords {
   };
 }
 
-/**
- * A proof as the chain takes it: with points that are cheap to check there and dear to find. Nothing if the proof does
- * not hold.
- */
-export function openingWords(statement: WrapStatement, proof: SharedPointProof): OpeningWords | undefined {
+/** A proof as the chain takes it: with points that are cheap to check there. Nothing if the proof does not hold. */
+export function wordsForChain(statement: WrapStatement, proof: SharedPointProof): OpeningWords | undefined {
   const found = commitmentsOf(statement, proof);
   if (found === undefined) return undefined;
   const [a, sR, cS] = [found.a, found.sR, found.cS].map((point) => point.toAffine());

@@ -244,11 +244,7 @@ function unwrapShown(compartment: Compartment, openings: readonly Opening[]): Se
     throw new NeuraError("envelope.bad-request", `Nothing is shown of the ${kind}.`);
   }
   const { statement, wrap } = provenWrap(compartment, opening.recipient);
-  if (!verifySharedPoint(statement, opening)) {
-    throw new NeuraError("envelope.bad-opening", `What is shown of the ${kind} does not open its wrap.`, {
-      next: "Believe nothing that is said about it: it was made for another wrap, or made up.",
-    });
-  }
+  if (!verifySharedPoint(statement, opening)) throw badOpening(kind);
   try {
     return openWrap(opening.shared, wrap);
   } catch {
@@ -260,4 +256,11 @@ function unwrapShown(compartment: Compartment, openings: readonly Opening[]): Se
       },
     );
   }
+}
+
+/** The error for what is shown of this compartment, and does not hold. */
+export function badOpening(kind: CompartmentKind): NeuraError {
+  return new NeuraError("envelope.bad-opening", `What is shown of the ${kind} does not open its wrap.`, {
+    next: "Believe nothing that is said about it: it was made for another wrap, or made up.",
+  });
 }

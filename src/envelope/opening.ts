@@ -1,7 +1,7 @@
 import type { Secret } from "../secret.ts";
-import { proveSharedPoint } from "./dleq.ts";
+import { type OpeningWords, proveSharedPoint, wordsForChain } from "./dleq.ts";
 import type { CompartmentKind, Header } from "./format.ts";
-import { compartmentFor, type Opening, provenWrap, publicKeyOf } from "./keys.ts";
+import { badOpening, compartmentFor, type Opening, provenWrap, publicKeyOf } from "./keys.ts";
 
 /**
  * Shows what one compartment of an envelope holds, for one of its recipients, without giving the key away: `open`,
@@ -35,4 +35,21 @@ export function proveOpening(
   const recipient = publicKeyOf(secretKey);
   const { statement } = provenWrap(compartmentFor(header, wanted), recipient);
   return { kind: wanted.kind, recipient, ...proveSharedPoint(statement, secretKey.reveal()) };
+}
+
+/**
+ * What is shown of an envelope as `OpeningProofs.verify` takes it, the library for contracts.
+ *
+ * Errors: `envelope.bad-opening`, and those of {@link proveOpening} about the header.
+ */
+export function openingWords(
+  header: Header,
+  opening: Opening,
+  { context }: { /** As for {@link proveOpening}. */ context: string },
+): OpeningWords {
+  const { kind, recipient } = opening;
+  const { statement } = provenWrap(compartmentFor(header, { kind, context }), recipient);
+  const words = wordsForChain(statement, opening);
+  if (words === undefined) throw badOpening(kind);
+  return words;
 }

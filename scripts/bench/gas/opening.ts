@@ -2,7 +2,7 @@
 import { getBytes, keccak256, SigningKey, toUtf8Bytes } from "ethers";
 import { network } from "hardhat";
 
-import { openingWords, proveSharedPoint } from "../../../src/envelope/index.ts";
+import { proveSharedPoint, wordsForChain } from "../../../src/envelope/dleq.ts";
 import { OpeningChecker__factory } from "../../../types/index.ts";
 import { type Figure, NOTHING, plusTransaction } from "./figure.ts";
 
@@ -25,7 +25,7 @@ export async function measureOpenings(): Promise<Record<string, Figure>> {
       recipient: keyOf("reader"),
       ephemeral: keyOf("author"),
     };
-    const words = openingWords(statement, proveSharedPoint(statement, wordOf("reader")));
+    const words = wordsForChain(statement, proveSharedPoint(statement, wordOf("reader")));
     if (words === undefined) throw new Error("the proof does not hold");
     const transaction = await checker.requireValid.send(words.statement, words.proof);
     return { openingProof: await plusTransaction(NOTHING, connection, "requireValid", transaction) };

@@ -17,13 +17,16 @@ import {
   type Opening,
   openingWords,
   proveOpening,
-  proveSharedPoint,
   rewrap,
   seal,
+} from "../../../src/envelope/index.ts";
+import {
+  proveSharedPoint,
   type SharedPointProof,
   verifySharedPoint,
+  wordsForChain,
   type WrapStatement,
-} from "../../../src/envelope/index.ts";
+} from "../../../src/envelope/dleq.ts";
 import { commitTo, generateContentKey, wrapForAll } from "../../../src/envelope/keys.ts";
 import { collect, concat, CONTEXT, pattern, refusal, sealed } from "./fixtures.ts";
 
@@ -143,7 +146,7 @@ describe("envelope: opening proof", () => {
       const { statement, keys } = wrapOf({ ephemeral });
       const proof = proveSharedPoint(statement, keys.secretKey.reveal());
       expect(verifySharedPoint(statement, proof)).to.be.false;
-      expect(openingWords(statement, proof)).to.equal(undefined);
+      expect(wordsForChain(statement, proof)).to.equal(undefined);
     });
 
     it("cannot be made for another point by whoever knows the key, nor by whoever does not", () => {
@@ -247,6 +250,7 @@ describe("envelope: opening proof", () => {
       await refusal("envelope.bad-opening", () =>
         collect(open([other.bytes], { openings, context: CONTEXT })),
       );
+      await refusal("envelope.bad-opening", () => openingWords(other.header, openings[0]!, BODY));
       // Nor the same envelope wrapped anew.
       const header = rewrap(one.header, {
         ...BODY,
