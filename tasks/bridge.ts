@@ -11,7 +11,7 @@ const TRANSFER = {
 } as const;
 const FINALITY = [
   optional("finality", "When a block of this chain is final: `finalized`, or after so many blocks"),
-  optional("peerFinality", "The same of the other chain"),
+  optional("peerFinality", "When a block of the other chain is final, as --finality"),
 ] as const;
 const POLL = {
   name: "poll",
@@ -38,7 +38,7 @@ export const bridgeTasks = [
     .addOption({ name: "attesters", description: "Accounts of the attesters, 0x…,0x…", defaultValue: "" })
     .addOption({
       name: "threshold",
-      description: "How many of them have to sign; 0: two thirds and one more",
+      description: "How many attesters have to sign; 0: two thirds and one more",
       type: ArgumentType.INT,
       defaultValue: 0,
     })
@@ -47,22 +47,26 @@ export const bridgeTasks = [
     .addOption({ name: "delay", description: "How long the timelock waits", defaultValue: "7d" })
     .addFlag({ name: "minted", description: "ANKR is no coin over there: the bridge makes a token" })
     .addOption(optional("market", "The market here, into which transfers can be paid"))
-    .addOption(optional("peerMarket", "The market over there"))
+    .addOption(optional("peerMarket", "The market on the other chain, into which transfers can be paid"))
     .addOption({ name: "minimum", description: "The least that can be sent", defaultValue: "1" })
     .addOption({ name: "fee", description: "What a transfer costs", defaultValue: "0" })
     .addOption(optional("feeReceiver", "Who gets the fees (default: the deployer)"))
     .addOption({
       name: "waitAbove",
-      description: "What arrives and is more waits first",
+      description: "What arrives and is more than this waits first",
       defaultValue: "100000",
     })
-    .addOption({ name: "waitFor", description: "For so long", defaultValue: "1d" })
+    .addOption({
+      name: "waitFor",
+      description: "How long what is above --wait-above waits",
+      defaultValue: "1d",
+    })
     .addOption({
       name: "limit",
-      description: "What can be sent, and paid out, in a period",
+      description: "What can be sent, and paid out, in --limit-period; at least 1000",
       defaultValue: "1000000",
     })
-    .addOption({ name: "limitPeriod", description: "That period", defaultValue: "1d" })
+    .addOption({ name: "limitPeriod", description: "The period of --limit", defaultValue: "1d" })
     .addOption(PEER)
     .addFlag({ name: "fresh", description: "Begin anew where a pair, or a part of one, is on record" })
     .addFlag(JSON_FLAG)
@@ -107,7 +111,7 @@ export const bridgeTasks = [
     ["bridge", "claim"],
     "Take out what could not be paid and was credited, on whichever of the two chains",
   )
-    .addOption(optional("to", "Where it goes (default: the own account)"))
+    .addOption(optional("to", "Who gets it (default: the own account)"))
     .addOption(PEER)
     .addFlag(JSON_FLAG)
     .setAction(() => import("./bridge/claim.ts"))
@@ -115,11 +119,11 @@ export const bridgeTasks = [
   task(["bridge", "attest"], "Run an attester until it is interrupted: it signs what is final on both chains")
     .addOption(PEER)
     .addOption(optional("witness", "URL of a second, unlike node of this chain, which has to say the same"))
-    .addOption(optional("peerWitness", "URL of one of the other chain"))
+    .addOption(optional("peerWitness", "URL of a second, unlike node of the other chain"))
     .addOption(
       optional("signer", "URL of what holds the key and signs, as JSON-RPC (default: NEURA_SIGNER_URL)"),
     )
-    .addOption(optional("account", "Which of its accounts signs (default: the one that is an attester)"))
+    .addOption(optional("account", "Which account of --signer signs (default: the one that is an attester)"))
     .addOption(FINALITY[0])
     .addOption(FINALITY[1])
     .addOption({

@@ -170,7 +170,7 @@ async function askAttester(url: string, id: string, signal: AbortSignal | undefi
 }
 
 /** Reads what {@link encodeAttestations} wrote. Error: `bridge.bad-answer`. */
-export function parseAttestations(text: string): Attestation[] {
+function parseAttestations(text: string): Attestation[] {
   const answer: unknown = JSON.parse(text);
   const list: unknown = fieldOf(answer, "attestations");
   if (!Array.isArray(list)) throw new NeuraError("bridge.bad-answer", "It answers with no attestations.");

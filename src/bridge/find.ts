@@ -63,7 +63,7 @@ export async function findTransfer(
 }
 
 /** The transfers that a transaction's logs announce. */
-export function transfersIn(bridge: Bridge, source: End, logs: readonly Log[]): FoundTransfer[] {
+function transfersIn(bridge: Bridge, source: End, logs: readonly Log[]): FoundTransfer[] {
   const messages = decodeMessages(routeFrom(bridge, source), logs);
   return messages.flatMap((sent) => transferIn(bridge, source, sent) ?? []);
 }

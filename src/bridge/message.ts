@@ -148,7 +148,7 @@ export function encodeTransfer({ number, from, to, amountWei, target }: Transfer
   return AbiCoder.defaultAbiCoder().encode(TRANSFER, values);
 }
 
-export function targetOf(number: number): Target {
+function targetOf(number: number): Target {
   const target = TARGETS[number];
   if (target === undefined) throw malformed(`There is no target ${number}`);
   return target;

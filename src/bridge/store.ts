@@ -7,8 +7,7 @@ import type { Attestation } from "./attestations.ts";
 import { type Message, messageId, type Route, type SentMessage } from "./message.ts";
 
 /** How far a message has come, as far as the destination's final blocks say. */
-export const MESSAGE_STATES = ["sent", "delivered", "done"] as const;
-export type MessageState = (typeof MESSAGE_STATES)[number];
+export type MessageState = "sent" | "delivered" | "done";
 
 const TABLES = `
   CREATE TABLE cursors (
