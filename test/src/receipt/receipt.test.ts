@@ -10,7 +10,7 @@ import { Wallet } from "ethers";
 import fc from "fast-check";
 
 import type { StoredKey } from "../../../src/keystore.ts";
-import { type MarketContext, openMarket } from "../../../src/market/context.ts";
+import { connectContracts, type MarketContext, openMarket } from "../../../src/market/context.ts";
 import { createArbiter } from "../../../src/market/dispute.ts";
 import { LEAF_BYTES } from "../../../src/market/evidence.ts";
 import { Outcome } from "../../../src/market/outcome.ts";
@@ -18,7 +18,7 @@ import type { TaskRequest } from "../../../src/market/prepare.ts";
 import type { SubmittedTask } from "../../../src/market/submit.ts";
 import { encodeReport, encodeTerms, encodeWork, workHash } from "../../../src/market/terms.ts";
 import { createReceipt, type MadeReceipt } from "../../../src/receipt/create.ts";
-import { preAuthEncoding } from "../../../src/receipt/dsse.ts";
+import { preAuthEncoding, signPayload } from "../../../src/receipt/dsse.ts";
 import { encodeStatement } from "../../../src/receipt/statement.ts";
 import {
   type LevelName,
@@ -178,6 +178,29 @@ describe("receipt", function () {
     expect((await verifyReceipt(signed.text, { online: context })).sound).to.equal(true);
     const error = await errorOf(createReceipt(context, paid.statement.settlement.taskId, { sign: true }));
     expect(error.code).to.equal("receipt.cannot-sign");
+  });
+
+  it("knows by the chain whose signature it is: the provider's operator, or nobody's", async () => {
+    const { settlement } = paid.statement;
+    const file = JSON.parse(paid.text) as object;
+    const signedBy = (signer: Wallet): string =>
+      JSON.stringify({
+        ...file,
+        signatures: [signPayload(paid.payload, { signer, chain: settlement.chain })],
+      });
+    const [operator, stranger] = [new Wallet(`0x${"11".repeat(32)}`), new Wallet(`0x${"22".repeat(32)}`)];
+    const snapshot = await world.connection.networkHelpers.takeSnapshot();
+    const { registry } = connectContracts(world.deployment, provider.account);
+    await registry.setOperator(operator.address);
+    const receipt = await createReceipt(context, await delivered());
+    expect(await faults(signedBy(operator), { online: context })).to.deep.equal({ online: ["signer"] });
+    const signature = signPayload(receipt.payload, { signer: operator, chain: settlement.chain });
+    const text = JSON.stringify({ ...(JSON.parse(receipt.text) as object), signatures: [signature] });
+    expect(await faults(text, { online: context })).to.deep.equal({});
+    expect(await faults(signedBy(stranger), { online: context })).to.deep.equal({ online: ["signer"] });
+    // Without the chain, nobody knows that the operator is one.
+    expect(await verifyReceipt(text)).to.include({ sound: true, backing: "nothing" });
+    await snapshot.restore();
   });
 
   // ---- Tampering ----
