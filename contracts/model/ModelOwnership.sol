@@ -619,7 +619,6 @@ contract ModelOwnership is IModelOwnership, IERC165, IERC721Errors, ERC20Permit,
         uint256 timepoint
     ) public view override(Votes, IVotes) returns (uint256 supply) {
         timepoint = _validateTimepoint(timepoint);
-        if (timepoint < _madeAt) return 0;
         // The last record of that time or before is in [low - 1, high).
         uint256 low = 0;
         uint256 high = _book.load().supplies;
