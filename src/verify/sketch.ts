@@ -21,7 +21,7 @@ export interface Sketch {
 export const PROJECTIONS = 64;
 export const TOP = 8;
 const STEPS = 4096;
-/** A likelihood that only one of them has, or that is far off, counts as this [nats]. */
+/** A likelihood that is farther off, or a list of another length, counts as this [nats]. */
 const CAP = 1;
 /** Likelihoods are of one place, the state may be of many: they scatter more, and count less. */
 const LIKELIHOOD_SHARE = 0.25;
@@ -110,16 +110,21 @@ export function decodeSketch(bytes: Uint8Array): Sketch {
   };
 }
 
-function topDifference({ top }: Sketch, reference: Sketch): number {
-  if (top.length !== reference.top.length) return CAP;
-  const found = new Map(top.map(({ token, logProb }) => [token, logProb]));
-  // The last one may change places with the one behind it.
-  const compared = reference.top.slice(0, Math.max(1, reference.top.length - 1));
-  const sum = compared.reduce((total, { token, logProb }) => {
-    const off = Math.abs((found.get(token) ?? -Infinity) - logProb);
+function topDifference({ top: one }: Sketch, { top: other }: Sketch): number {
+  if (one.length !== other.length) return CAP;
+  return Math.max(meanDifference(one, other), meanDifference(other, one));
+}
+
+/** What is missing among the others is no likelier than the last of them: so far it is off at least. */
+function meanDifference(one: Sketch["top"], other: Sketch["top"]): number {
+  const found = new Map(other.map(({ token, logProb }) => [token, logProb]));
+  const last = other.at(-1)?.logProb ?? 0;
+  const sum = one.reduce((total, { token, logProb }) => {
+    const known = found.get(token);
+    const off = known === undefined ? Math.max(0, logProb - last) : Math.abs(known - logProb);
     return total + (off < CAP ? off : CAP);
   }, 0);
-  return top.length === 0 ? 0 : sum / compared.length;
+  return one.length === 0 ? 0 : sum / one.length;
 }
 
 function topOf(logProbs: ArrayLike<number>): Sketch["top"] {

@@ -14,7 +14,8 @@ import { type OcrResult, type Page, readPictures } from "../../../src/provider/a
 import { Secret } from "../../../src/secret.ts";
 import { auditDelivery, type AuditReport } from "../../../src/verify/audit.ts";
 import { type Calibration, verificationBy } from "../../../src/verify/calibration.ts";
-import { OCR_VERIFICATION, ocrWork } from "../../../src/verify/ocr.ts";
+import { OCR_CALIBRATION, OCR_VERIFICATION, ocrWork } from "../../../src/verify/ocr.ts";
+import { parseVerification } from "../../../src/verify/verification.ts";
 import { bytesOf } from "./support.ts";
 
 describe("verify: pages that were read", function () {
@@ -23,7 +24,6 @@ describe("verify: pages that were read", function () {
   let manifest: Manifest;
   let result: OcrResult;
   let inputHashes: string[];
-  let calibration: Calibration;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "neura-verify-ocr-test-"));
@@ -53,22 +53,6 @@ describe("verify: pages that were read", function () {
       { manifest, ...directories, signal, log: nothing, progress: nothing },
       readParameters(manifest),
     ));
-    const work = await ocrWork({
-      manifest,
-      payloadDirectory: folder,
-      resultDirectory: await deliver(result.pages),
-    });
-    await work.release();
-    calibration = {
-      ...OCR_VERIFICATION,
-      model: "test",
-      modelDigest: work.modelDigest,
-      dtype: work.dtype,
-      tolerance: 0.0001,
-      honest: { samples: 1, failed: 0, largest: 0, falseAlarmRate: 1 },
-      fakes: [],
-      conditions: [],
-    };
   });
 
   after(async () => {
@@ -87,7 +71,7 @@ describe("verify: pages that were read", function () {
     pages: readonly Page[],
     {
       committed = pages,
-      calibrations = [calibration],
+      calibrations = [OCR_CALIBRATION],
     }: { committed?: readonly Page[]; calibrations?: Calibration[] } = {},
   ): Promise<AuditReport> {
     const units = committed.map((page, index) => ({
@@ -96,9 +80,15 @@ describe("verify: pages that were read", function () {
       stateHash: ZERO_HASH,
       sketchHash: ZERO_HASH,
     }));
-    const { unitsRoot: root, length: unitCount } = { unitsRoot: unitsRoot(units), length: units.length };
     const [inputRoot, resultRoot, runHash, drawCommit] = [ZERO_HASH, ZERO_HASH, ZERO_HASH, ZERO_HASH];
-    const evidence = { inputRoot, resultRoot, unitsRoot: root, unitCount, runHash, drawCommit };
+    const evidence = {
+      inputRoot,
+      resultRoot,
+      unitsRoot: unitsRoot(units),
+      unitCount: units.length,
+      runHash,
+      drawCommit,
+    };
     const file: EvidenceFile = { evidence, units };
     const payloadDirectory = join(folder, "payload");
     const work = await ocrWork({ manifest, payloadDirectory, resultDirectory: await deliver(pages) });
@@ -107,7 +97,7 @@ describe("verify: pages that were read", function () {
         evidence: file,
         evidenceHash: evidenceHash(evidence),
         auditSeed: new Secret(`0x${"5e".repeat(32)}`),
-        verification: verificationBy(calibration),
+        verification: verificationBy(OCR_CALIBRATION),
         calibrations,
         work,
       });
@@ -139,6 +129,15 @@ describe("verify: pages that were read", function () {
     expect(exchanged).to.include({ verdict: "fail", firstFailing: 0 });
     expect(exchanged.findings.every(({ against }) => against === "committed")).to.be.true;
     expect(await audit([first!])).to.include({ verdict: "fail", firstFailing: 1 });
+  });
+
+  it("have a calibration for the method that is used, of a thousand deliveries and all kinds of fakes", () => {
+    const { method, parameters } = OCR_CALIBRATION;
+    expect(parseVerification({ method, parameters })).to.deep.equal(OCR_VERIFICATION);
+    expect(OCR_CALIBRATION.honest.failed).to.equal(0);
+    expect(OCR_CALIBRATION.honest.samples).to.be.at.least(2000);
+    for (const { name, samples, missed } of OCR_CALIBRATION.fakes)
+      expect(missed / samples, name).to.be.at.most(0.05);
   });
 
   it("decide nothing without a calibration of this model", async () => {

@@ -69,13 +69,23 @@ describe("verify: sketches", () => {
     );
   });
 
-  it("counts likelihoods a quarter, and those that only one of them has in full", () => {
-    const logProbs = [-1, -2, -3];
-    const own = sketchOf([1, 2, 3], { seed, logProbs });
+  it("counts likelihoods a quarter, and none where there should be some in full", () => {
+    const own = sketchOf([1, 2, 3], { seed, logProbs: [-1, -2, -3] });
     const off = sketchOf([1, 2, 3], { seed, logProbs: [-1.5, -2, -3] });
-    expect(sketchDistance(off, own).distance).to.be.closeTo(0.25 * (0.5 / 2), 1e-6);
+    expect(sketchDistance(off, own).distance).to.be.closeTo(0.25 * (0.5 / 3), 1e-6);
     const without = sketchOf([1, 2, 3], { seed });
     expect(sketchDistance(without, own).distance).to.equal(0.25);
+  });
+
+  it("counts a token that just misses the list next to nothing, and other tokens a lot", () => {
+    const logProbs = Array.from({ length: 20 }, (_, at) => -1 - at / 10);
+    const own = sketchOf([1], { seed, logProbs });
+    // The eighth and the ninth change places.
+    const near = sketchOf([1], { seed, logProbs: logProbs.with(7, -1.75).with(8, -1.74) });
+    expect(sketchDistance(near, own).distance).to.be.within(0, 0.25 * 0.02);
+    expect(sketchDistance(own, near).distance).to.equal(sketchDistance(near, own).distance);
+    const others = sketchOf([1], { seed, logProbs: logProbs.toReversed() });
+    expect(sketchDistance(others, own).distance).to.be.greaterThan(0.25 * 0.3);
   });
 
   it("compares no state that is no number, and tells nothing from something", () => {
