@@ -1,7 +1,7 @@
 import { AbiCoder, concat, keccak256 } from "ethers";
 
 import { NeuraError } from "../errors.ts";
-import { type EvidenceUnit, unitLeaf } from "../market/evidence.ts";
+import { branchesOf, type EvidenceUnit, rootOfBranch, unitLeaf } from "../market/evidence.ts";
 
 /** Units of an audit if nothing else is said. */
 export const DEFAULT_UNITS = 2;
@@ -57,16 +57,8 @@ export function unitProof(units: readonly EvidenceUnit[], index: number): string
     throw new NeuraError("verify.no-unit", `There is no unit ${index} of ${units.length}.`, {
       next: "Name one that there is; the first one is 0.",
     });
-  // As in src/market/evidence.ts: parents before children in one array, the leaves reversed at its end.
-  const nodes = new Array<string>(units.length - 1).concat(
-    units.map((unit, at) => unitLeaf(at, unit)).toReversed(),
-  );
-  for (let at = units.length - 2; at >= 0; at--)
-    nodes[at] = parentOf(nodes[2 * at + 1] ?? "", nodes[2 * at + 2] ?? "");
-  const proof: string[] = [];
-  for (let at = nodes.length - 1 - index; at > 0; at = Math.floor((at - 1) / 2))
-    proof.push(nodes[at % 2 === 0 ? at - 1 : at + 1] ?? "");
-  return proof;
+  const leaves = units.map((unit, at) => unitLeaf(at, unit));
+  return branchesOf(leaves, [index])[0] ?? [];
 }
 
 /** Whether the branch leads from this unit, at this place, to the root. */
@@ -74,9 +66,5 @@ export function isUnitOf(
   unitsRoot: string,
   { index, unit, proof }: { index: number; unit: EvidenceUnit; proof: readonly string[] },
 ): boolean {
-  return proof.reduce(parentOf, unitLeaf(index, unit)) === unitsRoot;
-}
-
-function parentOf(one: string, other: string): string {
-  return keccak256(one < other ? concat([one, other]) : concat([other, one]));
+  return rootOfBranch(unitLeaf(index, unit), proof) === unitsRoot;
 }
