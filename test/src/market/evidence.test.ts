@@ -7,6 +7,7 @@ import fc from "fast-check";
 
 import { isNeuraError } from "../../../src/errors.ts";
 import {
+  branchesOf,
   encodeEvidence,
   type Evidence,
   evidenceHash,
@@ -15,6 +16,7 @@ import {
   parseEvidence,
   plaintextRoot,
   PUBLIC_SALT,
+  rootOfBranch,
   treeSalt,
   unitLeaf,
   unitsRoot,
@@ -51,6 +53,18 @@ function bytesOf(length: number): Uint8Array {
 
 describe("market: evidence", () => {
   const salt = new Secret(new Uint8Array(32).fill(5));
+
+  it("has the branches that OpenZeppelin's tree has", () => {
+    fc.assert(
+      fc.property(fc.array(hash, { minLength: 1, maxLength: 40 }), fc.nat(), (leaves, at) => {
+        const index = at % leaves.length;
+        const tree = SimpleMerkleTree.of(leaves, { sortLeaves: false });
+        const [branch] = branchesOf(leaves, [index]);
+        expect(branch).to.deep.equal(tree.getProof(index));
+        expect(rootOfBranch(leaves[index] ?? "", branch ?? [])).to.equal(tree.root);
+      }),
+    );
+  });
 
   for (const length of [0, 1, LEAF_BYTES - 1, LEAF_BYTES, LEAF_BYTES + 1, 5 * LEAF_BYTES + 3]) {
     it(`has the root that OpenZeppelin's tree has over ${length} bytes`, async () => {

@@ -229,7 +229,7 @@ describe("receipt", function () {
         if (report instanceof Error) expect(report).to.include({ code: "receipt.malformed" });
         else expect(report).to.include({ sound: false, backing: "nothing" });
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -332,7 +332,7 @@ describe("receipt", function () {
           else expect(verdicts(report as ReceiptReport)["trusted-block"]).to.equal("failed");
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 
@@ -456,7 +456,7 @@ describe("receipt", function () {
 
   // ---- Disclosure ----
 
-  const page = (letter: string): string => letter.repeat(3 * LEAF_BYTES);
+  const page = (letter: string): string => letter.repeat(LEAF_BYTES + 100);
   const work = {
     "run.json": JSON.stringify({ schema: "neura/run/1", application: "ocr", dtype: "fp32", seed: null }),
     "result.json": JSON.stringify({ text: "hello" }),
@@ -526,7 +526,7 @@ describe("receipt", function () {
         const text = JSON.stringify({ ...file, neura: { ...file.neura, disclosures } });
         expect(Object.keys(await faults(text))).to.deep.equal(["offline"]);
       }),
-      { numRuns: 25 },
+      { numRuns: 20 },
     );
   });
 
