@@ -102,12 +102,14 @@ export async function deployPair(
 async function planOf(signer: Signer): Promise<EndPlan> {
   const provider = providerOf(signer);
   const deployer = await signer.getAddress();
-  const [{ chainId }, nonce, block] = await Promise.all([
+  // Some nodes tell the pending one of before for a while.
+  const [{ chainId }, block, ...nonces] = await Promise.all([
     provider.getNetwork(),
-    provider.getTransactionCount(deployer, "pending"),
     provider.getBlockNumber(),
+    provider.getTransactionCount(deployer, "pending"),
+    provider.getTransactionCount(deployer, "latest"),
   ]);
-  return { chainId: Number(chainId), deployer, nonce, block };
+  return { chainId: Number(chainId), deployer, nonce: Math.max(...nonces), block };
 }
 
 function addressOf({ deployer, nonce }: EndPlan, index: number): string {
