@@ -27,12 +27,20 @@ export const ocr: Application = {
 
   async run(context) {
     // Loads the native modules: only where the work is done.
-    const { readPictures } = await import("./run.ts");
+    const [{ readPictures }, { keepOtherDecodersOut }] = await Promise.all([
+      import("./run.ts"),
+      import("./picture.ts"),
+    ]);
+    keepOtherDecodersOut();
     return await readPictures(context, readParameters(context.manifest));
   },
 
   async serve(context) {
-    const { serveReading } = await import("./serve.ts");
+    const [{ serveReading }, { keepOtherDecodersOut }] = await Promise.all([
+      import("./serve.ts"),
+      import("./picture.ts"),
+    ]);
+    keepOtherDecodersOut();
     return await serveReading(context, readParameters(context.manifest));
   },
 };

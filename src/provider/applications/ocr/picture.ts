@@ -12,8 +12,16 @@ export interface Picture {
 /** More than any camera's; 64 million pixels take 192 MB once decoded. */
 export const MAX_PIXELS = 64_000_000;
 
-/** The only decoders of libvips that a stranger's bytes can reach. */
 const LOADERS = ["VipsForeignLoadPngBuffer", "VipsForeignLoadJpegBuffer", "VipsForeignLoadWebpBuffer"];
+
+/**
+ * Leaves only the decoders that are used to whatever a stranger's bytes might reach, besides what {@link decodePicture} lets
+ * through: in all of this process, from now on.
+ */
+export function keepOtherDecodersOut(): void {
+  sharp.block({ operation: ["VipsForeignLoad"] });
+  sharp.unblock({ operation: LOADERS });
+}
 
 /**
  * Decodes a PNG, JPEG or WebP file, told by its content, upright as its EXIF orientation says, on white where it
@@ -29,8 +37,6 @@ export async function decodePicture(name: string, file: Uint8Array): Promise<Pic
       next: "Convert it to one of these and submit again.",
       details: { file: name, bytes: file.length },
     });
-  sharp.block({ operation: ["VipsForeignLoad"] });
-  sharp.unblock({ operation: LOADERS });
   try {
     // The header tells the size before a pixel is decoded.
     const { width, height } = await sharp(file, { limitInputPixels: false }).metadata();

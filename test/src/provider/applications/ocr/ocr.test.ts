@@ -43,8 +43,6 @@ describe("application ocr", function () {
   afterEach(async () => {
     await rm(folder, { recursive: true });
   });
-  // The application blocks them in its process, which other tests share here.
-  after(() => sharp.unblock({ operation: ["VipsForeignLoad"] }));
 
   async function read(
     files: Readonly<Record<string, Uint8Array>>,
@@ -167,7 +165,6 @@ describe("application ocr", function () {
 
     it("reads pictures of one pixel, of one row, grey, transparent, 16 bits deep and CMYK", async () => {
       const { picture, text } = await drawPicture("table", 5, { size: 20 });
-      sharp.unblock({ operation: ["VipsForeignLoad"] });
       const variants = {
         grey: await sharp(picture).greyscale().png().toBuffer(),
         deep: await sharp(picture).toColourspace("rgb16").png().toBuffer(),
@@ -187,7 +184,6 @@ describe("application ocr", function () {
 
     it("turns a picture as its EXIF orientation says", async () => {
       const { picture, text, width, height } = await drawPicture("receipt", 6, { size: 20 });
-      sharp.unblock({ operation: ["VipsForeignLoad"] });
       const turned = await sharp(picture).rotate(90).withMetadata({ orientation: 8 }).jpeg().toBuffer();
       const { result } = await read({ "phone.jpg": turned });
       expect(result.pages[0]).to.include({ width, height });
@@ -261,7 +257,17 @@ describe("application ocr", function () {
     });
 
     it("leaves no other decoder reachable in the process", async () => {
-      await read({ "blank.png": (await drawPicture("blank", 1, { size: 12 })).picture });
+      await writeFile(
+        join(inputDirectory, "blank.png"),
+        (await drawPicture("blank", 1, { size: 12 })).picture,
+      );
+      const manifest = manifestOf(["input/blank.png"]);
+      const { signal } = new AbortController();
+      const nothing = (): void => undefined;
+      const directories = { inputDirectory, outputDirectory };
+      await applicationFor(manifest).run({
+        ...{ manifest, ...directories, signal, log: nothing, progress: nothing },
+      });
       const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
       const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
       for (const bytes of [svg, gif])
@@ -270,6 +276,8 @@ describe("application ocr", function () {
             .toBuffer()
             .catch(() => "blocked"),
         ).to.equal("blocked");
+      // Other tests share this process.
+      sharp.unblock({ operation: ["VipsForeignLoad"] });
     });
 
     it("refuses no pictures, unknown parameters and bad sizes before any work", async () => {
