@@ -207,6 +207,8 @@ describe("verify: calibrations", () => {
 
     // Few samples, so that this is quick; `./neura bench verify --deep` has thousands.
     for (const [name, workOfCase] of Object.entries(cases)) {
+      // Differ from fp32 in their rounding alone.
+      if (name.endsWith("bf16") && !name.startsWith("trajectory")) continue;
       it(`${name}: no honest unit fails, and every kind of fake is seen`, async () => {
         const { honest, fakes, tolerance } = await calibrate(
           workOfCase({ samples: 24, faked: 4, choosing: 16 }),
