@@ -71,6 +71,19 @@ export const taskTasks = [
     .setAction(() => import("./task/result.ts"))
     .build(),
   task(
+    ["task", "audit"],
+    "Do a few units of a delivered task again on this machine, and compare, for example: task audit 0x… --units 2",
+  )
+    .addPositionalArgument(ID)
+    .addOption({
+      name: "units",
+      description: "How many are drawn, by the seed that the task's terms commit to",
+      defaultValue: "2",
+    })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/audit.ts"))
+    .build(),
+  task(
     ["task", "receipt"],
     "Write the receipt of a delivery, for others to verify, for example: task receipt 0x… --disclose output/page.txt",
   )

@@ -9,6 +9,7 @@ import {
   type LeaseReport,
   type LeaseWatchOptions,
 } from "./leasing.ts";
+import type { AuditTaskOptions, TaskAudit } from "../verify/task.ts";
 import { keyPublisher, publishPayloadKey } from "./open.ts";
 import { checkOpening, type OpeningFile, type OpeningFinding, type Sealed, showOpening } from "./opening.ts";
 import { revokeOrder, sendOrder, type SentOrder, type SignedOrder, signOrder } from "./order.ts";
@@ -126,6 +127,13 @@ export class MarketClient {
     const result = await fetchResult(this.#context, id, options);
     await settleSpending(this.#context, result.status);
     return result;
+  }
+
+  /** Does a few units of a delivery again, on this machine, and says whether they are what was delivered. */
+  async audit(id: string, options: AuditTaskOptions = {}): Promise<TaskAudit> {
+    // Not before there is work to be done again: it loads what does it.
+    const { auditTask } = await import("../verify/task.ts");
+    return await auditTask(this.#context, id, options);
   }
 
   /** Ends a task, or a part of it; what was not spent goes back to its payer's balance. */

@@ -240,6 +240,10 @@ describe("tasks: provider", function () {
     expect(head).to.equal("id,owner,step,outcome,earnedWei,gasWei,seconds,foundAt,doneAt");
     expect(row).to.include(id).and.to.include("Completed");
 
+    // The provider cannot know which units would be looked at.
+    const audited = await run(["task", "audit", id, "--json"]);
+    expect(audited.json["error"]).to.include({ code: "verify.no-seed" });
+
     const paid = await run(["provider", "payout", "--json"]);
     expect(paid.json).to.include({ payout: PAYOUT, amountWei: earnedWei });
   });

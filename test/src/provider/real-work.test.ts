@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { deflateSync, crc32 } from "node:zlib";
 import { expect } from "chai";
 
+import { isNeuraError } from "../../../src/errors.ts";
 import { applications } from "../../../src/provider/applications/registry.ts";
 import { openProcessRunner } from "../../../src/provider/runner/process-runner.ts";
 import { fileIn, RATE_WEI } from "../market/support.ts";
@@ -49,6 +50,9 @@ describe("ProviderNode with the built-in applications", function () {
       schema: "neura/failure/1",
       outcome: "OwnerBadInput",
     });
+    // There is no work to be done again.
+    const refused = await stage.world.client.audit(task.id).catch((error: unknown) => error);
+    expect(isNeuraError(refused, "verify.no-work"), String(refused)).to.be.true;
     return await readFile(join(directory, "logs", "application.log"), "utf8");
   }
 
@@ -61,6 +65,13 @@ describe("ProviderNode with the built-in applications", function () {
     expect(evidence?.units).to.have.length(1);
     const { text } = JSON.parse(await readFile(join(directory, "result.json"), "utf8")) as { text: string };
     expect(text.toLowerCase()).to.include("invoice");
+
+    // Whoever sent it reads it again, and finds the same.
+    const { verdict, report, checks } = await stage.world.client.audit(task.id);
+    expect(verdict).to.equal("pass");
+    expect(report?.findings).to.have.length(1);
+    expect(report).to.deep.include({ units: [0], of: 1, firstFailing: undefined });
+    expect(checks.every((check) => check.verdict === "match")).to.be.true;
   });
 
   it("N01_ a picture that is none is the owner's own failure, delivered with its log", async () => {
