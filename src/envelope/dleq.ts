@@ -32,8 +32,8 @@ export interface SharedPointProof {
 }
 
 /**
- * Shows the shared point of a wrap: for {@link proveOpening} alone, which looks first who made its ephemeral point. The nonce is derived from the key and the statement: the same statement has one proof,
- * and no two statements have one nonce.
+ * Shows the shared point of a wrap: for {@link proveOpening} alone, which looks first who made its ephemeral point. The nonce
+ * is derived from the key and the statement: the same statement has one proof, and no two statements have one nonce.
  */
 export function proveSharedPoint(statement: WrapStatement, secretKey: Uint8Array): SharedPointProof {
   const d = Fn.fromBytes(secretKey);
