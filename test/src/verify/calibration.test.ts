@@ -17,7 +17,7 @@ import {
   verificationBy,
 } from "../../../src/verify/calibration.ts";
 import { parseVerification } from "../../../src/verify/verification.ts";
-import { tensor } from "./support.ts";
+import { about, tensor } from "./support.ts";
 
 /** Samples that are off by these shares. */
 function offBy(...shares: number[]): CalibrationWork["honest"] {
@@ -52,17 +52,17 @@ function codeOf(run: () => unknown): string | undefined {
 describe("verify: calibrations", () => {
   it("chooses a tolerance by some honest samples and tests it with the others", async () => {
     const calibration = await calibrate(workOf({}));
-    expect(calibration.tolerance).to.be.closeTo(0.006, 1e-9);
+    expect(calibration.tolerance).to.satisfy(about(0.006, 1e-9));
     expect(calibration.honest).to.deep.include({ samples: 2, failed: 0 });
-    expect(calibration.honest.largest).to.be.closeTo(0.003, 1e-9);
+    expect(calibration.honest.largest).to.satisfy(about(0.003, 1e-9));
     expect(calibration.fakes).to.have.length(1);
     expect(calibration.fakes[0]).to.deep.include({ name: "twice as much", samples: 3, missed: 1 });
-    expect(calibration.fakes[0]!.smallest).to.be.closeTo(0.004, 1e-9);
+    expect(calibration.fakes[0]!.smallest).to.satisfy(about(0.004, 1e-9));
   });
 
   it("says so where honest work fails by it, and stays above the least", async () => {
     const narrow = await calibrate(workOf({ honest: offBy(0.001, 0, 0.002, 0.5), margin: 1 }));
-    expect(narrow.tolerance).to.be.closeTo(0.001, 1e-9);
+    expect(narrow.tolerance).to.satisfy(about(0.001, 1e-9));
     expect(narrow.honest.failed).to.equal(2);
     expect(narrow.honest.falseAlarmRate).to.equal(1);
     expect((await calibrate(workOf({ honest: offBy(0, 0, 0) }))).tolerance).to.equal(0.0001);
@@ -90,7 +90,7 @@ describe("verify: calibrations", () => {
       [5, 100, 0.1022533],
       [100, 100, 1],
     ] as const)
-      expect(rateAtMost(failed, samples), `${failed} of ${samples}`).to.be.closeTo(rate, rate * 0.002);
+      expect(rateAtMost(failed, samples), `${failed} of ${samples}`).to.satisfy(about(rate, rate * 0.002));
   });
 
   describe("as a file", () => {

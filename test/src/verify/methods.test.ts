@@ -5,7 +5,7 @@ import { isNeuraError } from "../../../src/errors.ts";
 import { encodeReport } from "../../../src/verify/methods/checker.ts";
 import { encodeTensors } from "../../../src/verify/tensors.ts";
 import { judge, METHOD_NAMES, parseVerification } from "../../../src/verify/verification.ts";
-import { bytesOf, distanceOf, finite, jsonBytes, judged, tensor } from "./support.ts";
+import { bytesOf, distanceOf, finite, jsonBytes, judged, about, tensor } from "./support.ts";
 
 const vector = fc.array(finite, { minLength: 1, maxLength: 20 });
 const text = fc.string({ unit: "grapheme", maxLength: 60 });
@@ -38,7 +38,7 @@ describe("verify: methods", () => {
           const scaled = (values: number[]): Uint8Array => tensor(values.map((value) => value * 2 ** power));
           const distance = distanceOf("numeric/1", tensor(b), tensor(a));
           const again = distanceOf("numeric/1", scaled(b), scaled(a));
-          if (Number.isFinite(distance)) expect(again).to.be.closeTo(distance, 1e-9 * distance);
+          if (Number.isFinite(distance)) expect(again).to.satisfy(about(distance, 1e-9 * distance));
           else expect(again).to.equal(Infinity);
         }),
       );
@@ -71,9 +71,11 @@ describe("verify: methods", () => {
           ["y", { type: "F64", shape: [2], values: y }],
         ]);
       const found = judged("numeric/1", file([3, 4.5], [1, 0]), file([3, 4], [0, 1]), { tolerance: 2 });
-      expect(found.distance).to.be.closeTo(Math.SQRT2, 1e-12);
+      expect(found.distance).to.satisfy(about(Math.SQRT2, 1e-12));
       expect(found.why).to.equal('of 2 tensors "y" differs most, by 1.41');
-      expect(distanceOf("numeric/1", file([3, 4.5], [0, 1]), file([3, 4], [0, 1]))).to.be.closeTo(0.1, 1e-12);
+      expect(distanceOf("numeric/1", file([3, 4.5], [0, 1]), file([3, 4], [0, 1]))).to.satisfy(
+        about(0.1, 1e-12),
+      );
     });
 
     const incomparable: Record<string, [unit: Uint8Array, reference: Uint8Array]> = {
@@ -111,7 +113,7 @@ describe("verify: methods", () => {
     it("takes what is no number where the reference has the same", () => {
       const odd = [NaN, Infinity, -Infinity, 1];
       expect(distanceOf("numeric/1", tensor(odd), tensor(odd))).to.equal(0);
-      expect(distanceOf("numeric/1", tensor([NaN, 1.5]), tensor([NaN, 1]))).to.be.closeTo(0.5, 1e-12);
+      expect(distanceOf("numeric/1", tensor([NaN, 1.5]), tensor([NaN, 1]))).to.satisfy(about(0.5, 1e-12));
       expect(distanceOf("numeric/1", tensor([0, 0]), tensor([0, 0]))).to.equal(0);
     });
   });
@@ -137,15 +139,15 @@ describe("verify: methods", () => {
     });
 
     it("is one less the cosine, exact for small angles", () => {
-      expect(distanceOf("embedding/1", tensor([1, 0]), tensor([0, 2]))).to.be.closeTo(1, 1e-15);
+      expect(distanceOf("embedding/1", tensor([1, 0]), tensor([0, 2]))).to.satisfy(about(1, 1e-15));
       expect(distanceOf("embedding/1", tensor([1, 0]), tensor([-3, 0]))).to.equal(2);
-      expect(distanceOf("embedding/1", tensor([1, 1e-9]), tensor([1, 0]))).to.be.closeTo(5e-19, 1e-24);
+      expect(distanceOf("embedding/1", tensor([1, 1e-9]), tensor([1, 0]))).to.satisfy(about(5e-19, 1e-24));
     });
 
     it("takes the row that differs most", () => {
       const rows = (values: number[]): Uint8Array =>
         encodeTensors([["x", { type: "F64", shape: [2, 2], values }]]);
-      expect(distanceOf("embedding/1", rows([1, 0, 1, 0]), rows([1, 0, 0, 1]))).to.be.closeTo(1, 1e-15);
+      expect(distanceOf("embedding/1", rows([1, 0, 1, 0]), rows([1, 0, 0, 1]))).to.satisfy(about(1, 1e-15));
     });
 
     it("takes nothing for a direction of its own", () => {
@@ -189,7 +191,7 @@ describe("verify: methods", () => {
       const from = (unit: Uint8Array, reference: Uint8Array): number =>
         distanceOf("text/1", unit, reference, { parameters });
       expect(from(page("word", 0.9, 0.8), page("word", 0.9, 0.8))).to.equal(0);
-      expect(from(page("word", 0.9, 0.8), page("word", 0.7, 0.8))).to.be.closeTo(0.1, 1e-12);
+      expect(from(page("word", 0.9, 0.8), page("word", 0.7, 0.8))).to.satisfy(about(0.1, 1e-12));
       expect(from(page("word", 0.9), page("word", 0.9, 0.8)), "a line too few").to.equal(0.5);
       expect(from(page("ward", 0.9), page("word", 0.9)), "a wrong letter").to.equal(0.25);
       expect(from(page("word"), page("word"))).to.equal(0);
@@ -233,7 +235,7 @@ describe("verify: methods", () => {
 
     it("counts what a token lost by and how far its likelihood is off, each place up to the cap", () => {
       const near = { ...checked, tokens: [5, 9, 7, 8], margins: [0, 0.02, 0, 0] };
-      expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(near))).to.be.closeTo(0.005, 1e-12);
+      expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(near))).to.satisfy(about(0.005, 1e-12));
       const far = { ...near, margins: [0, 30, 0, 0] };
       expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(far))).to.equal(0.25);
       const parameters = { cap: 4 };
@@ -241,7 +243,7 @@ describe("verify: methods", () => {
       const impossible = { ...near, margins: [0, null, 0, 0] };
       expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(impossible))).to.equal(0.25);
       const unlikely = { ...checked, logProbs: [-1.4, -2, -0.5, -3] };
-      expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(unlikely))).to.be.closeTo(0.1, 1e-12);
+      expect(distanceOf("tokens/1", jsonBytes(drawn), jsonBytes(unlikely))).to.satisfy(about(0.1, 1e-12));
     });
 
     it("grows with the margin, up to the cap", () => {
@@ -286,13 +288,13 @@ describe("verify: methods", () => {
     it("measures by the step and not by the state", () => {
       const reference = tensor([10, 1]);
       expect(distanceOf("trajectory/1", step([10, 1]), reference)).to.equal(0);
-      expect(distanceOf("trajectory/1", step([10, 1.1]), reference)).to.be.closeTo(0.1, 1e-12);
+      expect(distanceOf("trajectory/1", step([10, 1.1]), reference)).to.satisfy(about(0.1, 1e-12));
       expect(distanceOf("trajectory/1", step([10, 0]), reference), "a step left out").to.equal(1);
     });
 
     it("measures next to no step by a thousandth of the state", () => {
-      expect(distanceOf("trajectory/1", step([10, 1e-9]), tensor([10, 2e-9]))).to.be.closeTo(1e-7, 1e-15);
-      expect(distanceOf("trajectory/1", step([10, 0.001]), state)).to.be.closeTo(0.1, 1e-12);
+      expect(distanceOf("trajectory/1", step([10, 1e-9]), tensor([10, 2e-9]))).to.satisfy(about(1e-7, 1e-15));
+      expect(distanceOf("trajectory/1", step([10, 0.001]), state)).to.satisfy(about(0.1, 1e-12));
     });
 
     it("fails a unit that does not say what it goes on from", () => {
@@ -311,7 +313,7 @@ describe("verify: methods", () => {
 
     it("takes a state that is no number any more where the reference has the same", () => {
       expect(distanceOf("trajectory/1", step([NaN, 1]), tensor([NaN, 1]))).to.equal(0);
-      expect(distanceOf("trajectory/1", step([NaN, 1.5]), tensor([NaN, 1]))).to.be.closeTo(0.5, 1e-12);
+      expect(distanceOf("trajectory/1", step([NaN, 1.5]), tensor([NaN, 1]))).to.satisfy(about(0.5, 1e-12));
       expect(distanceOf("trajectory/1", step([1, 1]), tensor([NaN, 1]))).to.equal(Infinity);
     });
 
@@ -324,8 +326,8 @@ describe("verify: methods", () => {
       const from = (output: Uint8Array): number =>
         distanceOf("checkpoint/1", { output, state: file(1, 3) }, file(1.5, 2));
       expect(from(file(1.5, 2))).to.equal(0);
-      expect(from(file(1.45, 2))).to.be.closeTo(0.1, 1e-12);
-      expect(from(file(1.5, 2.5))).to.be.closeTo(0.25, 1e-12);
+      expect(from(file(1.45, 2))).to.satisfy(about(0.1, 1e-12));
+      expect(from(file(1.5, 2.5))).to.satisfy(about(0.25, 1e-12));
       expect(from(file(1, 3)), "no training").to.equal(1);
       expect(from(tensor([1.5])), "no loss").to.equal(Infinity);
     });

@@ -17,6 +17,11 @@ export function tensor(values: readonly number[], type: "F32" | "F64" | "BF16" =
   return encodeTensors([["x", { type, shape: [values.length], values }]]);
 }
 
+/** For `satisfy`: a number that is at most so far from another. Hardhat's `closeTo` takes whole numbers only. */
+export function about(expected: number, within: number): (value: unknown) => boolean {
+  return (value) => typeof value === "number" && Math.abs(value - expected) <= within;
+}
+
 /** What a method says of outputs alone, with a tolerance of 0.1 where it takes one. */
 export function judged(
   method: string,
