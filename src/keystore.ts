@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { getAddress, getBytes, hexlify, isAddress } from "ethers";
 
-import { type KeyPair, publicKeyOf } from "./envelope/index.ts";
+import { type Header, type KeyPair, publicKeyOf } from "./envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "./errors.ts";
 import { createPrivateFile } from "./files.ts";
 import { Secret } from "./secret.ts";
@@ -98,6 +98,25 @@ export async function findKey(
     `The key ${publicKey} is in no file that can be read. ${problems.map(messageOf).join(" ")}`,
     { ...(problem.next === undefined ? {} : { next: problem.next }) },
   );
+}
+
+/**
+ * The key of one of these accounts that an envelope's body is encrypted to, if one is on this machine. Error: as
+ * {@link findKey}.
+ */
+export async function findReaderKey(
+  home: string,
+  { compartments }: Header,
+  accounts: readonly string[],
+): Promise<StoredKey | undefined> {
+  const readers = compartments.find(({ kind }) => kind === "body")?.recipients ?? [];
+  for (const { publicKey } of readers) {
+    for (const account of new Set(accounts)) {
+      const key = await findKey(home, account, hexlify(publicKey));
+      if (key !== undefined) return key;
+    }
+  }
+  return undefined;
 }
 
 /** The keys of an account, oldest first, and an error `keystore.invalid` for each file that cannot be read. */

@@ -3,7 +3,7 @@ import { getBytes, hexlify } from "ethers";
 import { unlessAborted } from "../abort.ts";
 import { encodeHeader, type Header, payloadContext, readHeader, rewrap } from "../envelope/index.ts";
 import { messageOf, NeuraError } from "../errors.ts";
-import { findKey, type StoredKey } from "../keystore.ts";
+import { findReaderKey, type StoredKey } from "../keystore.ts";
 import { type ClosedTask, requirePossible } from "./close.ts";
 import { asking, type MarketContext, requireSigner } from "./context.ts";
 import { taskStatus, type TaskStatus } from "./status.ts";
@@ -96,13 +96,8 @@ async function headerForProvider(
 
 async function openingKey(context: MarketContext, header: Header, owner: string): Promise<StoredKey> {
   const account = await requireSigner(context).getAddress();
-  const readers = header.compartments.find(({ kind }) => kind === "body")?.recipients ?? [];
-  for (const { publicKey } of readers) {
-    for (const each of new Set([owner, account])) {
-      const key = await findKey(context.home, each, hexlify(publicKey));
-      if (key !== undefined) return key;
-    }
-  }
+  const key = await findReaderKey(context.home, header, [owner, account]);
+  if (key !== undefined) return key;
   throw new NeuraError("open.key-missing", `No key that opens the payload is on this machine.`, {
     next: "Publish it on the machine that submitted the task, or restore the owner's key with `account key restore`.",
   });

@@ -9,7 +9,7 @@ import tar from "tar-stream";
 import type { Abortable } from "../abort.ts";
 import { openEach, payloadContext, readHeader, resultContext, unwrap } from "../envelope/index.ts";
 import { NeuraError } from "../errors.ts";
-import { findKey } from "../keystore.ts";
+import { findReaderKey } from "../keystore.ts";
 import { extractArchive } from "../market/archive.ts";
 import type { MarketContext } from "../market/context.ts";
 import {
@@ -302,11 +302,8 @@ async function openArchive(
       ? payloadContext({ ...domain, owner: terms.owner, salt: terms.salt })
       : resultContext({ taskId: id });
     const header = await readHeader(createReadStream(fetched));
-    const body = header.compartments.find(({ kind }) => kind === "body");
-    let secretKey: Secret<Uint8Array> | undefined;
-    for (const { publicKey } of body?.recipients ?? [])
-      secretKey ??= (await findKey(home, terms.owner, hexlify(publicKey)))?.secretKey;
-    if (secretKey === undefined) {
+    const key = await findReaderKey(home, header, [terms.owner]);
+    if (key === undefined) {
       throw new NeuraError(
         "result.key-missing",
         `${uri} is encrypted to no key of ${terms.owner} that is here.`,
@@ -315,6 +312,7 @@ async function openArchive(
         },
       );
     }
+    const { secretKey } = key;
     salt = treeSalt(unwrap(header, { kind: "body", context: envelope, secretKey }));
     await openEach(createReadStream(fetched), {
       context: envelope,

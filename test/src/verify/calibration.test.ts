@@ -17,7 +17,7 @@ import {
   verificationBy,
 } from "../../../src/verify/calibration.ts";
 import { parseVerification } from "../../../src/verify/verification.ts";
-import { about, tensor } from "./support.ts";
+import { about, codeOf, tensor } from "./support.ts";
 
 /** Samples that are off by these shares. */
 function offBy(...shares: number[]): CalibrationWork["honest"] {
@@ -37,16 +37,6 @@ function workOf(given: Partial<CalibrationWork>): CalibrationWork {
     conditions: ["made up"],
     ...given,
   };
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (isNeuraError(error)) return error.code;
-    throw error;
-  }
-  return undefined;
 }
 
 describe("verify: calibrations", () => {

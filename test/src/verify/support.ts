@@ -1,5 +1,6 @@
 import fc from "fast-check";
 
+import { isNeuraError } from "../../../src/errors.ts";
 import type { EvidenceUnit } from "../../../src/market/evidence.ts";
 import { encodeTensors } from "../../../src/verify/tensors.ts";
 import { judge, type Judgement, parseVerification } from "../../../src/verify/verification.ts";
@@ -15,6 +16,17 @@ export function jsonBytes(value: unknown): Uint8Array {
 /** One tensor named `x`. */
 export function tensor(values: readonly number[], type: "F32" | "F64" | "BF16" = "F64"): Uint8Array {
   return encodeTensors([["x", { type, shape: [values.length], values }]]);
+}
+
+/** The code of the error that it throws, if it does. */
+export function codeOf(run: () => unknown): string | undefined {
+  try {
+    run();
+  } catch (error) {
+    if (isNeuraError(error)) return error.code;
+    throw error;
+  }
+  return undefined;
 }
 
 /** For `satisfy`: a number that is at most so far from another. Hardhat's `closeTo` takes whole numbers only. */

@@ -10,18 +10,9 @@ import {
   verificationHash,
   verificationText,
 } from "../../../src/verify/verification.ts";
+import { codeOf } from "./support.ts";
 
 const program = `0x${"ab".repeat(32)}`;
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-  } catch (error) {
-    if (isNeuraError(error)) return error.code;
-    throw error;
-  }
-  return undefined;
-}
 
 describe("verify: what a manifest says", () => {
   it("knows nine methods", () => {
