@@ -1,10 +1,8 @@
 import { isNeuraError, NeuraError, messageOf } from "./errors.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { parseVerification, type Verification } from "./verify/verification.ts";
 
-/** Any JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
-export interface JsonObject {
-  readonly [name: string]: Json;
-}
+export type { Json, JsonObject } from "./json.ts";
 
 /** What the run may use; going over one ends it as the owner's own failure, logs and partial outputs handed over. */
 export interface Limits {
@@ -62,6 +60,8 @@ export interface Manifest {
   /** For a lease: the application answers requests. */
   readonly service?: ServiceSettings;
   readonly needs?: Needs;
+  /** How the result is verified; without it, only its hashes are. With all defaults, once it is read. */
+  readonly verification?: Verification;
 }
 
 /** Bounds of a manifest; what is beyond them is refused, never cut. */
@@ -115,18 +115,24 @@ export function parseManifest(source: Uint8Array | string | Record<string, unkno
  * @throws NeuraError `manifest.invalid`
  */
 export function checkInputPath(path: string): void {
-  const because = (reason: string): NeuraError => invalid(`The input path ${quote(path)} ${reason}.`);
-  if (!path.startsWith("input/")) throw because("is not below input/");
+  const fault = pathFault(path, ["input"]);
+  if (fault !== undefined) throw invalid(`The input path ${quote(path)} ${fault}.`);
+}
+
+/** What is wrong with a path that should lie below one of these folders, in one spelling on every file system. */
+export function pathFault(path: string, folders: readonly string[]): string | undefined {
+  if (!folders.some((folder) => path.startsWith(`${folder}/`)))
+    return `is not below ${folders.join("/ or ")}/`;
   if (Buffer.byteLength(path) > MANIFEST_BOUNDS.pathBytes)
-    throw because(`is longer than ${MANIFEST_BOUNDS.pathBytes} bytes`);
+    return `is longer than ${MANIFEST_BOUNDS.pathBytes} bytes`;
   // Backslash, colon and the like separate or name devices on some file systems.
-  if (/[\x00-\x1f\x7f\\:*?"<>|]/.test(path))
-    throw because("has a character that not every file system takes");
-  if (path.normalize("NFC") !== path) throw because("is not in Unicode form NFC");
+  if (/[\x00-\x1f\x7f\\:*?"<>|]/.test(path)) return "has a character that not every file system takes";
+  if (path.normalize("NFC") !== path) return "is not in Unicode form NFC";
   for (const part of path.split("/")) {
-    if (part === "" || part === "." || part === "..") throw because("has an empty, `.` or `..` part");
-    if (part.endsWith(".") || part.endsWith(" ")) throw because("has a part that ends with a dot or a space");
+    if (part === "" || part === "." || part === "..") return "has an empty, `.` or `..` part";
+    if (part.endsWith(".") || part.endsWith(" ")) return "has a part that ends with a dot or a space";
   }
+  return undefined;
 }
 
 function parseJson(source: Uint8Array | string): unknown {
@@ -146,6 +152,7 @@ function readManifest(value: unknown): Manifest {
     "limits",
     "service",
     "needs",
+    "verification",
   ]);
   if (fields.schema !== "neura/manifest/1")
     throw invalid(`schema is ${quote(fields.schema)} where "neura/manifest/1" is known.`);
@@ -156,6 +163,10 @@ function readManifest(value: unknown): Manifest {
     );
   const service = fields.service === undefined ? undefined : readService(fields.service);
   const needs = fields.needs === undefined ? undefined : readNeeds(fields.needs);
+  const verification =
+    fields.verification === undefined ? undefined : readManifestVerification(fields.verification);
+  if (service && verification)
+    throw invalid("verification is there beside service, which delivers nothing to verify.");
   return {
     schema: "neura/manifest/1",
     application,
@@ -164,7 +175,18 @@ function readManifest(value: unknown): Manifest {
     limits: readLimits(fields.limits),
     ...(service ? { service } : {}),
     ...(needs ? { needs } : {}),
+    ...(verification ? { verification } : {}),
   };
+}
+
+function readManifestVerification(value: unknown): Verification {
+  const json = readJson(value, "verification", 0);
+  try {
+    return parseVerification(json);
+  } catch (error) {
+    if (!isNeuraError(error)) throw error;
+    throw invalid(`verification: ${error.message} ${error.next ?? ""}`.trim(), error);
+  }
 }
 
 function readInputs(value: unknown): readonly string[] {

@@ -32,6 +32,15 @@ export const taskTasks = [
       ),
     )
     .addOption(optional("arbiter", "Who decides about a dispute: `arbiter create` makes one"))
+    .addOption(
+      optional(
+        "verification",
+        "How its result is verified: a method such as exact/1, or a JSON file (default: as suits the application)",
+      ),
+    )
+    .addOption(
+      optional("checker", "A program of yours that decides, unit by unit: see `task audit --checker`"),
+    )
     .addFlag({ name: "publicResult", description: "Let everybody read the result" })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/submit.ts"))

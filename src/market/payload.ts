@@ -14,6 +14,7 @@ import {
   parseManifest,
   type ServiceSettings,
 } from "../manifest.ts";
+import type { Verification } from "../verify/verification.ts";
 
 /** What is to be worked on: paths of files, or one folder. */
 export type PayloadSource = { readonly files: readonly string[] } | { readonly folder: string };
@@ -47,6 +48,7 @@ export interface PayloadRequest {
   /** For a lease, which needs no files. */
   service?: ServiceSettings | undefined;
   needs?: Needs | undefined;
+  verification?: Verification | undefined;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function preparePayload({
   limits,
   service,
   needs,
+  verification,
 }: PayloadRequest): Promise<Payload> {
   const { files, leftOut } =
     "folder" in source
@@ -90,6 +93,7 @@ export async function preparePayload({
     limits,
     ...(service ? { service } : {}),
     ...(needs ? { needs } : {}),
+    ...(verification ? { verification } : {}),
   });
   const manifestBytes = Buffer.byteLength(manifestText(manifest));
   const sizeBytes = [manifestBytes, ...files.map((file) => file.sizeBytes)].reduce(

@@ -13,6 +13,8 @@ import {
 } from "../manifest.ts";
 import type { Secret } from "../secret.ts";
 import type { Price as StoragePrice } from "../storage/storage.ts";
+import { verificationOf } from "../verify/known.ts";
+import type { Verification } from "../verify/verification.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
 import type { Limits as SpendingLimits } from "./limits.ts";
 import { checkGas, valueToSend } from "./money.ts";
@@ -49,6 +51,8 @@ export interface TaskRequest {
   /** Of the run. Default: the duration, the RAM that is asked for, 64 MiB of output. */
   limits?: Partial<Limits> | undefined;
   needs?: Needs | undefined;
+  /** How its result is verified: a part of the payload, so that all sides have the same. Default: as suits the application. */
+  verification?: Verification | undefined;
   /** What the machine must have. Default: one core, 2 GiB of RAM, 1 GiB of disk. */
   resources?: Partial<Resources> | undefined;
   /** Account of the provider. Default: the best one. */
@@ -240,6 +244,8 @@ export async function prepareTask(
     parameters: request.parameters,
     needs: request.needs,
     service: serviceOf(request.lease),
+    verification:
+      request.verification ?? (request.lease === undefined ? verificationOf(request.application) : undefined),
     limits: {
       // A lease may be topped up.
       seconds: request.lease === undefined ? durationSeconds : MANIFEST_BOUNDS.seconds,

@@ -2,8 +2,7 @@ import { keccak256, sha256, toUtf8Bytes } from "ethers";
 
 import { NeuraError } from "../errors.ts";
 import { type Fields, parseFields } from "../fields.ts";
-import { canonicalJson } from "../json.ts";
-import type { JsonObject } from "../manifest.ts";
+import { canonicalJson, type JsonObject } from "../json.ts";
 import type { UnitContent } from "./method.ts";
 import {
   isMethodName,

@@ -40,7 +40,7 @@ export async function runChecker(
   unit: DeliveredUnit,
   { signal }: Abortable = {},
 ): Promise<Uint8Array> {
-  const found = await hashOf(program);
+  const found = await hashProgram(program);
   if (found !== programHash)
     throw new NeuraError("verify.program-changed", `${program} has the hash ${found}, not ${programHash}.`, {
       next: "Use the program that the task named: another one was not agreed to.",
@@ -112,7 +112,8 @@ async function run(
   });
 }
 
-async function hashOf(path: string): Promise<string> {
+/** The SHA-256 of a file, 32 bytes as hex with 0x: what `checker/1` is told. Error: `verify.program-missing`. */
+export async function hashProgram(path: string): Promise<string> {
   const hash = createHash("sha256");
   try {
     for await (const bytes of createReadStream(path)) if (bytes instanceof Uint8Array) hash.update(bytes);

@@ -1,6 +1,6 @@
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { Fields } from "../fields.ts";
-import type { JsonObject } from "../manifest.ts";
+import type { JsonObject } from "../json.ts";
 
 /** What of a unit is looked at. */
 export interface UnitContent {

@@ -4,18 +4,9 @@ import { join } from "node:path";
 import type { Manifest } from "../manifest.ts";
 import { readParameters } from "../provider/applications/ocr/application.ts";
 import type { AuditedWork } from "./audit.ts";
-import ocrCalibration from "./calibrations/ocr-fp32.json" with { type: "json" };
-import { type Calibration, modelDigest, parseCalibration } from "./calibration.ts";
-import { parseVerification } from "./verification.ts";
+import { modelDigest } from "./calibration.ts";
 
-/** How pages are verified: their text, and how sure the model was of each line. */
-export const OCR_VERIFICATION = parseVerification({
-  method: "text/1",
-  parameters: { text: "/text", confidences: "/lines/*/confidence" },
-});
-
-/** Of the models that this package uses: `./neura bench verify --deep --only text` measures it anew. */
-export const OCR_CALIBRATION: Calibration = parseCalibration(JSON.stringify(ocrCalibration), "ocr-fp32.json");
+export { OCR_CALIBRATION, OCR_VERIFICATION } from "./known.ts";
 
 export interface OcrWorkOptions {
   readonly manifest: Manifest;

@@ -2,8 +2,7 @@ import { keccak256, toUtf8Bytes } from "ethers";
 
 import { NeuraError } from "../errors.ts";
 import { Fields } from "../fields.ts";
-import { canonicalJson } from "../json.ts";
-import type { JsonObject } from "../manifest.ts";
+import { canonicalJson, type JsonObject } from "../json.ts";
 import type { Method, UnitContent } from "./method.ts";
 import { checker } from "./methods/checker.ts";
 import { embedding } from "./methods/embedding.ts";

@@ -87,6 +87,7 @@ function planOf(prepared: PreparedTask) {
     valueWei,
     files: payload.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })),
     leftOut: payload.leftOut,
+    verification: payload.manifest.verification,
     sizeBytes: payload.sizeBytes,
     storage: storagePrice,
     warnings,
@@ -110,6 +111,8 @@ function describe(prepared: PreparedTask, { out }: Context, cost: string): void 
     out.note(
       `Left out: ${payload.leftOut.slice(0, LISTED).join(", ")}${payload.leftOut.length > LISTED ? ", …" : ""}`,
     );
+  const { verification } = payload.manifest;
+  if (verification !== undefined) out.note(`Verified by ${verification.method}`);
   out.note(`Costs at most ${cost}, and ${formatAmount(costAtomic, { symbol, decimals })} for storage`);
   for (const warning of warnings) out.note(`Warning: ${warning}`);
 }

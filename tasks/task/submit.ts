@@ -5,11 +5,14 @@ import { action } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { openClient, type OrderArguments, parseOrderRequest } from "./request.ts";
 import { submitOrSign } from "./send.ts";
+import { parseVerificationOption } from "./verification.ts";
 
 interface SubmitArguments extends OrderArguments {
   readonly completeWithin: string | undefined;
   readonly challenge: string | undefined;
   readonly arbiter: string | undefined;
+  readonly verification: string | undefined;
+  readonly checker: string | undefined;
   readonly publicResult: boolean;
 }
 
@@ -21,6 +24,7 @@ export default action("neura/task-submit/1", async (given: SubmitArguments, cont
     completeWithinSeconds:
       completeWithin === undefined ? undefined : parseDuration(completeWithin, "time to complete"),
     challenge: parseChallenge(given),
+    verification: await parseVerificationOption(given),
     publicResult,
   };
   return await submitOrSign(context, { client, deployment, given, request });

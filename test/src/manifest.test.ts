@@ -59,6 +59,41 @@ describe("manifest", () => {
       );
   });
 
+  const verification = {
+    method: "text/1",
+    parameters: { text: "/text" },
+    calibration: `0x${"ab".repeat(32)}`,
+  };
+
+  it("reads how the result is verified, all defaults written out, and reads that again", () => {
+    const manifest = parseManifest({ ...good, verification });
+    expect(manifest.verification).to.deep.equal({
+      ...verification,
+      parameters: { text: "/text", form: "NFKC", foldSpaces: true },
+    });
+    expect(parseManifest({ ...manifest })).to.deep.equal(manifest);
+    expect(parseManifest({ ...good })).not.to.have.property("verification");
+  });
+
+  it("N01_refuses a verification that is none, by what is wrong with it", () => {
+    const refused: [unknown, string][] = [
+      [null, "it is no object"],
+      ["exact/1", "it is no object"],
+      [{}, "method is missing"],
+      [{ method: "vibes/1" }, '"vibes/1"'],
+      [{ method: "exact/1", parameters: { strict: true } }, "strict"],
+      [{ method: "exact/1", tolerance: 1 }, "tolerance"],
+      [{ method: "checker/1", parameters: { program: "0xAB" } }, "program"],
+      [{ method: "exact/1", calibration: "0x12" }, "calibration"],
+      [JSON.parse('{"method":"exact/1","__proto__":{"polluted":1}}'), "__proto__"],
+    ];
+    for (const [value, reason] of refused)
+      expect(refusal({ ...good, verification: value }).message)
+        .to.contain("verification")
+        .and.contain(reason);
+    expect(refusal({ ...good, service, verification }).message).to.contain("service");
+  });
+
   it("N01_refuses unknown fields by name at every level", () => {
     expect(refusal({ ...good, service: { ...service, port: 80 } }).message).to.contain('"port"');
     expect(refusal({ ...good, command: "rm" }).message).to.contain('"command"');
@@ -109,13 +144,17 @@ describe("manifest", () => {
       }),
     );
     fc.assert(
-      fc.property(fc.constantFrom(...Object.keys(good), "service"), fc.jsonValue(), (name, value) => {
-        try {
-          parseManifest({ ...good, [name]: value });
-        } catch (error) {
-          expect(isNeuraError(error, "manifest.invalid"), String(error)).to.equal(true);
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...Object.keys(good), "service", "verification"),
+        fc.jsonValue(),
+        (name, value) => {
+          try {
+            parseManifest({ ...good, [name]: value });
+          } catch (error) {
+            expect(isNeuraError(error, "manifest.invalid"), String(error)).to.equal(true);
+          }
+        },
+      ),
     );
   });
 
