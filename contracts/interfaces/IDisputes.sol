@@ -21,6 +21,8 @@ interface IDisputes {
         uint96 feeWei;
         /// The arbiter's last second [s].
         uint40 rulingBy;
+        /// Whether the owner made its audit seed public with the dispute.
+        bool isSeedShown;
     }
 
     /// @notice The owner says that the result is wrong.

@@ -14,8 +14,9 @@ import {Resources} from "../libraries/Resources.sol";
 ///   rebases downwards later breaks the stakes' cover and must not be used. What arrives without a call (mined,
 ///   self-destructed, sent as tokens) belongs to nobody and changes no stake.
 /// - Markets lock, unlock and penalise; a market never touches more than it locked itself.
-/// - The first market is authorised by the admin at once; every later one only after {unbondingPeriod}, so that
-///   who does not trust it can leave with the whole free stake first. The admin can do nothing else.
+/// - The first market, and those before the first provider, are authorised by the admin at once; every later one only
+///   after {unbondingPeriod}, so that who does not trust it can leave with the whole free stake first. The admin can do
+///   nothing else.
 interface IProviderRegistry {
     enum ProviderStatus {
         None,

@@ -42,7 +42,8 @@ abstract contract Disputes is IDisputes, TaskBook {
         _disputes[id] = Dispute({
             bondWei: bond.toUint96(),
             feeWei: fee.toUint96(),
-            rulingBy: rulingBy.toUint40()
+            rulingBy: rulingBy.toUint40(),
+            isSeedShown: auditSeed != 0
         });
         emit TaskDisputed(id, terms.assurance.arbiter(), unit, auditSeed, bond, fee, rulingBy);
     }

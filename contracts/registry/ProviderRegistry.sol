@@ -193,7 +193,9 @@ contract ProviderRegistry is IProviderRegistry, Ownable2Step, ReentrancyGuardTra
         if (market == address(0)) revert ProviderRegistry_ZeroAddress("market");
         uint40 known = marketEffectiveAt[market];
         if (known != 0) revert ProviderRegistry_MarketKnown(market, known);
-        uint40 effectiveAt = (block.timestamp + (_markets.length == 0 ? 0 : unbondingPeriod)).toUint40();
+        // Where nobody is registered, nobody's stake has to be able to leave first.
+        bool isFirst = _markets.length == 0 || _accounts.length == 0;
+        uint40 effectiveAt = (block.timestamp + (isFirst ? 0 : unbondingPeriod)).toUint40();
         _markets.push(market);
         marketEffectiveAt[market] = effectiveAt;
         emit MarketAuthorized(market, effectiveAt);
