@@ -9,11 +9,13 @@ import { accountTasks } from "./tasks/account.ts";
 import { alarmTasks } from "./tasks/alarm.ts";
 import { arbiterTasks } from "./tasks/arbiter.ts";
 import { bridgeTasks } from "./tasks/bridge.ts";
+import { canaryTasks } from "./tasks/canary.ts";
 import { deployTasks } from "./tasks/deploy.ts";
 import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
 import { localNetwork } from "./tasks/local-network.ts";
 import { marketTasks } from "./tasks/market.ts";
+import { mirrorTasks } from "./tasks/mirror.ts";
 import { opsTasks } from "./tasks/ops.ts";
 import { modelTasks } from "./tasks/model.ts";
 import { orderTasks } from "./tasks/order.ts";
@@ -38,10 +40,12 @@ export default defineConfig({
     ...alarmTasks,
     ...arbiterTasks,
     ...bridgeTasks,
+    ...canaryTasks,
     ...deployTasks,
     ...leaseTasks,
     ...limitTasks,
     ...marketTasks,
+    ...mirrorTasks,
     ...opsTasks,
     ...modelTasks,
     ...orderTasks,

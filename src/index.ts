@@ -186,6 +186,41 @@ export {
 } from "./market/terms.ts";
 export { type AccessTicket, openTicket } from "./market/ticket.ts";
 export type { Uptime } from "./market/uptime.ts";
+export {
+  createPoolAccount,
+  type Funded,
+  fundAccounts,
+  type Funding,
+  listPoolAccounts,
+  type MirrorContext,
+  type PoolAccount,
+  type PoolState,
+  readPool,
+  sweepAccounts,
+} from "./mirror/accounts.ts";
+export {
+  type Canary,
+  type CanaryOrder,
+  type CanarySource,
+  type CanaryTally,
+  checkCanary,
+  createCanary,
+  listCanaries,
+  sendCanary,
+  tallyOf,
+} from "./mirror/canary.ts";
+export { compareMirror, type CompareOptions, type MirrorComparison } from "./mirror/compare.ts";
+export {
+  listPlans,
+  type Mirror,
+  type MirrorOptions,
+  type MirrorPlan,
+  type MirrorRun,
+  mirrorTask,
+  planMirror,
+  type PlanOptions,
+  runMirrors,
+} from "./mirror/mirror.ts";
 export type { ChangedStanding } from "./ownership/change.ts";
 export {
   findOwnership,

@@ -40,9 +40,9 @@ export interface Context {
   readonly deployment: () => Promise<Deployment>;
   /**
    * The network of a reference, or the default one. `write`: with the key that pays for uploads, which is created
-   * in {@link home} if there is none.
+   * in {@link home} if there is none, or with the one in the file `keyPath`, whatever the environment names.
    */
-  readonly storage: (options?: { reference?: string; write?: boolean }) => Promise<Storage>;
+  readonly storage: (options?: { reference?: string; write?: boolean; keyPath?: string }) => Promise<Storage>;
 }
 
 /**
@@ -95,8 +95,12 @@ export async function openContext(
     out,
     signer: once(() => openSigner(config, provider)),
     deployment: once(async () => priced(await loadDeployment({ provider, environment }), environment)),
-    storage: async ({ reference = "ar", write = false }: { reference?: string; write?: boolean } = {}) =>
-      openStorage(reference, await storageConfig({ environment, home, write, out })),
+    storage: async ({
+      reference = "ar",
+      write = false,
+      keyPath,
+    }: { reference?: string; write?: boolean; keyPath?: string } = {}) =>
+      openStorage(reference, await storageConfig({ environment, home, write, out, keyPath })),
   };
   return context;
 }
@@ -226,13 +230,18 @@ async function storageConfig({
   home,
   write,
   out,
-}: Pick<Context, "environment" | "home" | "out"> & { write: boolean }): Promise<StorageConfig> {
+  keyPath,
+}: Pick<Context, "environment" | "home" | "out"> & {
+  write: boolean;
+  keyPath: string | undefined;
+}): Promise<StorageConfig> {
   const config = storageConfigFrom({
     ...environment,
     NEURA_ARWEAVE_GATEWAYS: environment["NEURA_ARWEAVE_GATEWAYS"] ?? LOCAL_GATEWAY,
   });
-  if (!write || config.arweave === undefined || config.arweave.key !== undefined) return config;
-  const { key, created } = await loadArweaveKey(join(home, "arweave.json"));
+  if (!write || config.arweave === undefined) return config;
+  if (config.arweave.key !== undefined && keyPath === undefined) return config;
+  const { key, created } = await loadArweaveKey(keyPath ?? join(home, "arweave.json"));
   if (created !== undefined) out.note(`Created an Arweave account that pays for uploads: ${created}`);
   return { ...config, arweave: { ...config.arweave, key } };
 }

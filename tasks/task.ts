@@ -42,6 +42,11 @@ export const taskTasks = [
       optional("checker", "A program of yours that decides, unit by unit: see `task audit --checker`"),
     )
     .addFlag({ name: "publicResult", description: "Let everybody read the result" })
+    .addOption(
+      optional("mirror", "How likely it is ordered again from a second provider, 0 to 1; see `mirror run`"),
+    )
+    .addOption(optional("mirrorMaxPrice", "The most that its mirror may cost (default: twice its own cost)"))
+    .addOption(optional("mirrorDelay", "Until when its mirror is ordered, at a random time (default: 1h)"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/submit.ts"))
     .build(),
@@ -91,6 +96,18 @@ export const taskTasks = [
     })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/audit.ts"))
+    .build(),
+  task(
+    ["task", "mirror"],
+    "Order a task again from another provider and account, or compare the two, for example: task mirror 0x… --units 2",
+  )
+    .addPositionalArgument(ID)
+    .addOption(optional("provider", "Account of the second provider (default: the best other one)"))
+    .addOption(optional("units", "Only so many, those that `task audit` would look at (default: all)"))
+    .addOption(optional("maxPrice", "The most that it may cost (default: twice what the task can cost)"))
+    .addFlag({ name: "compare", description: "Open both deliveries and compare them, and order nothing" })
+    .addFlag(JSON_FLAG)
+    .setAction(() => import("./task/mirror.ts"))
     .build(),
   task(
     ["task", "receipt"],

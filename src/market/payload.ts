@@ -16,8 +16,15 @@ import {
 } from "../manifest.ts";
 import type { Verification } from "../verify/verification.ts";
 
-/** What is to be worked on: paths of files, or one folder. */
-export type PayloadSource = { readonly files: readonly string[] } | { readonly folder: string };
+/** What is to be worked on: paths of files, one folder, or a payload that was opened, as it was sent. */
+export type PayloadSource =
+  { readonly files: readonly string[] } | { readonly folder: string } | OpenedSource;
+
+/** The manifest is taken as it is; `input/a.png` of it lies below the directory. */
+export interface OpenedSource {
+  readonly manifest: Manifest;
+  readonly directory: string;
+}
 
 /** One file of a payload. */
 export interface PayloadFile {
@@ -76,6 +83,7 @@ export async function preparePayload({
   needs,
   verification,
 }: PayloadRequest): Promise<Payload> {
+  if ("manifest" in source) return payloadOf(source.manifest, await openedFiles(source));
   const { files, leftOut } =
     "folder" in source
       ? await filesOfFolder(source.folder)
@@ -95,6 +103,14 @@ export async function preparePayload({
     ...(needs ? { needs } : {}),
     ...(verification ? { verification } : {}),
   });
+  return payloadOf(manifest, files, leftOut);
+}
+
+function payloadOf(
+  manifest: Manifest,
+  files: readonly PayloadFile[],
+  leftOut: readonly string[] = [],
+): Payload {
   const manifestBytes = Buffer.byteLength(manifestText(manifest));
   const sizeBytes = [manifestBytes, ...files.map((file) => file.sizeBytes)].reduce(
     (sum, size) => sum + TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK,
@@ -172,6 +188,13 @@ async function namedFiles(paths: readonly string[]): Promise<PayloadFile[]> {
     seen.set(path, source);
   }
   return files;
+}
+
+async function openedFiles({ manifest, directory }: OpenedSource): Promise<PayloadFile[]> {
+  const files = manifest.inputs.map(async (path) =>
+    fileAt(join(directory, ...path.split("/")), path.slice("input/".length)),
+  );
+  return await Promise.all(files);
 }
 
 async function fileAt(source: string, name: string): Promise<PayloadFile> {

@@ -4,6 +4,7 @@ import type { MarketClient } from "../../src/market/client.ts";
 import { orderText, writeOrder } from "../../src/market/order.ts";
 import type { PreparedTask, TaskRequest } from "../../src/market/prepare.ts";
 import type { SubmitProgress } from "../../src/market/submit.ts";
+import { checkMirrorable } from "../../src/mirror/mirror.ts";
 import type { Context } from "../context.ts";
 import { type CommandResult, fields } from "../output.ts";
 import type { OrderArguments } from "./request.ts";
@@ -20,7 +21,15 @@ export async function submitOrSign(
     deployment,
     given,
     request,
-  }: { client: MarketClient; deployment: Deployment; given: OrderArguments; request: TaskRequest },
+    mirror,
+  }: {
+    client: MarketClient;
+    deployment: Deployment;
+    given: OrderArguments;
+    request: TaskRequest;
+    /** Decides about the mirror of a task that was sent. */
+    mirror?: ((task: string) => Promise<void>) | undefined;
+  },
 ): Promise<CommandResult> {
   const { out, signal } = context;
   const { currency } = deployment;
@@ -29,6 +38,7 @@ export async function submitOrSign(
     client.prepare(request, { signal }),
   );
   describe(prepared, context, formatAmount(prepared.costWei, currency));
+  if (mirror !== undefined) checkMirrorable(prepared);
   const plan = planOf(prepared);
   if (given.dryRun) {
     return { data: { dryRun: true, plan }, text: "Everything is ready. Nothing was sent (--dry-run)." };
@@ -60,6 +70,7 @@ export async function submitOrSign(
   }
   const task = await detachable(context, resume, () => client.submit(prepared, options));
   const { id, terms, work, costWei, transaction, stored, quote } = task;
+  await mirror?.(id);
   return {
     data: { id, terms, work, costWei, transaction, stored, quote, plan },
     text: fields([

@@ -3,11 +3,12 @@ import type { TaskRequest } from "../../src/market/prepare.ts";
 import { parseAddress } from "../address.ts";
 import { action } from "../context.ts";
 import { parseDuration } from "../duration.ts";
+import { type MirrorPlanArguments, mirrorPlanner } from "../mirror/plan.ts";
 import { openClient, type OrderArguments, parseOrderRequest } from "./request.ts";
 import { submitOrSign } from "./send.ts";
 import { parseVerificationOption } from "./verification.ts";
 
-interface SubmitArguments extends OrderArguments {
+interface SubmitArguments extends OrderArguments, MirrorPlanArguments {
   readonly completeWithin: string | undefined;
   readonly challenge: string | undefined;
   readonly arbiter: string | undefined;
@@ -27,7 +28,8 @@ export default action("neura/task-submit/1", async (given: SubmitArguments, cont
     verification: await parseVerificationOption(given),
     publicResult,
   };
-  return await submitOrSign(context, { client, deployment, given, request });
+  const mirror = mirrorPlanner(given, deployment, context);
+  return await submitOrSign(context, { client, deployment, given, request, mirror });
 });
 
 function parseChallenge({ challenge, arbiter }: SubmitArguments): TaskRequest["challenge"] {

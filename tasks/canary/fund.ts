@@ -1,0 +1,3 @@
+import { fundAction } from "../mirror/funding.ts";
+
+export default fundAction("neura/canary-fund/1", { collectFees: true });

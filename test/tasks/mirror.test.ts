@@ -1,0 +1,124 @@
+import { join } from "node:path";
+
+import { expect } from "chai";
+import { network } from "hardhat";
+
+import { writeDeployment } from "../../src/deployment.ts";
+import type { StoredKey } from "../../src/keystore.ts";
+import { type Account, createWorld, deliverResult, fileIn, type World } from "../src/market/support.ts";
+import { Cleanup } from "../src/storage/support.ts";
+import { commands, type Ended, startChain } from "./command.ts";
+
+/** Third account of the mnemonic that every Hardhat chain starts with. */
+const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+
+describe("tasks: mirror, canary", function () {
+  this.timeout(120_000);
+  const cleanup = new Cleanup();
+  let world: World;
+  let sellers: { account: Account; key: StoredKey }[];
+  let environment: Record<string, string>;
+  let directory: string;
+
+  before(async () => {
+    const url = await startChain(cleanup);
+    const connection = await network.create({ network: "local", override: { url } });
+    world = await createWorld(cleanup, { connection });
+    sellers = [];
+    for (const account of world.others.slice(0, 2))
+      sellers.push({ account, key: await world.register(account) });
+    directory = cleanup.directory();
+    const deployment = join(directory, "deployment.json");
+    await writeDeployment(deployment, world.deployment);
+    environment = {
+      NEURA_RPC_URL: url,
+      NEURA_PRIVATE_KEY: OWNER_KEY,
+      NEURA_DEPLOYMENT: deployment,
+      NEURA_HOME: world.home,
+      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
+    };
+  });
+  after(() => cleanup.run());
+
+  async function run(...words: string[]): Promise<Ended> {
+    return await commands(environment)([...words, "--json"]);
+  }
+
+  async function deliver(id: string): Promise<void> {
+    const status = await world.client.status(id);
+    const seller = sellers.find(({ account }) => account.address === status.terms.provider);
+    if (seller === undefined) throw new Error("it is nobody's task");
+    await deliverResult(world, status, seller);
+  }
+
+  it("decides, orders, compares and lists, and says nothing of what it decided", async () => {
+    const file = await fileIn(directory, "notes.txt", "some notes");
+    const words = ["task", "submit", file, "--application", "other", "--duration", "1m"];
+    for (const wrong of [
+      ["--mirror", "2"],
+      ["--mirror-delay", "1h"],
+      ["--mirror", "0.5", "--sign-only", join(directory, "order.json")],
+    ])
+      expect((await run(...words, ...wrong)).code).to.equal(2);
+    const refused = await run(...words, "--mirror", "1", "--public-result");
+    expect(refused.json["error"]).to.include({ code: "mirror.unfit" });
+
+    const submitted = await run(...words, "--mirror", "1", "--mirror-delay", "0s");
+    expect(submitted.code, submitted.stderr).to.equal(0);
+    expect(submitted.stderr).to.contain("`mirror run` orders what is due");
+    const id = String(submitted.json["id"]);
+
+    const created = await run("mirror", "account", "create");
+    expect(created.code, created.stderr).to.equal(0);
+    const poor = await run("mirror", "run");
+    expect(poor.code).to.equal(1);
+    expect(JSON.stringify(poor.json)).to.contain("mirror.no-account");
+    const funded = await run("mirror", "account", "fund", "1ANKR");
+    expect(funded.json["funded"], funded.stderr).to.have.length(1);
+    const ran = await run("mirror", "run");
+    expect(ran.code, ran.stderr).to.equal(0);
+    const listed = await run("mirror", "list");
+    const [plan] = listed.json["mirrors"] as { task: string; mirrors: { id: string; provider: string }[] }[];
+    expect(plan?.task).to.equal(id);
+    const [mirror] = plan?.mirrors ?? [];
+    const accounts = await run("mirror", "account", "list");
+    expect(JSON.stringify(accounts.json)).to.contain(`mirror ${id} 0`).and.not.to.contain("privateKey");
+
+    await deliver(id);
+    expect((await run("task", "mirror", id, "--compare")).json["error"]).to.include({
+      code: "task.not-delivered",
+    });
+    await deliver(mirror?.id ?? "");
+    const compared = await run("task", "mirror", id, "--compare");
+    expect(compared.code, compared.stderr).to.equal(0);
+    expect(compared.json).to.include({ task: id, verdict: "agree" });
+    const text = await commands(environment)(["task", "mirror", id, "--compare"]);
+    expect(text.stdout).to.contain("the two agree");
+    const mixed = await run("task", "mirror", id, "--compare", "--units", "2");
+    expect(mixed.json["error"]).to.include({ code: "usage.compare" });
+    expect((await run("task", "mirror", id)).json["error"]).to.include({ code: "mirror.no-provider" });
+  });
+
+  it("makes, sends and checks canaries", async () => {
+    const file = await fileIn(directory, "page.txt", "a page");
+    expect((await run("canary", "create")).code).to.equal(2);
+    const made = await run("canary", "create", file, "--application", "noop", "--count", "2");
+    expect(made.code, made.stderr).to.equal(0);
+    const [first] = made.json["canaries"] as { name: string }[];
+    const name = first?.name ?? "";
+    expect((await run("canary", "send", name)).json["error"]).to.include({ code: "mirror.no-account" });
+    await run("mirror", "account", "create");
+    await run("canary", "fund", "1ANKR");
+    const sent = await run("canary", "send", name, "--max-cost", "1ANKR");
+    expect(sent.code, sent.stderr).to.equal(0);
+    await deliver(String(sent.json["id"]));
+    // What was delivered is no copy of the page.
+    const checked = await run("canary", "check");
+    expect(checked.code).to.equal(1);
+    expect(checked.json["checked"]).to.have.length(1);
+    const listed = await commands(environment)(["canary", "list"]);
+    expect(listed.stdout).to.contain("NOT WHAT IT SHOULD BE").and.to.contain("not sent");
+    const swept = await run("mirror", "account", "sweep");
+    expect(BigInt(String(swept.json["amountWei"])), swept.stderr).to.be.greaterThan(0n);
+  });
+});
