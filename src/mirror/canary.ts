@@ -14,7 +14,7 @@ import { taskStatus } from "../market/status.ts";
 import type { SubmitProgress } from "../market/submit.ts";
 import { auditDelivery } from "../verify/audit.ts";
 import { BUILT_IN_CALIBRATIONS } from "../verify/known.ts";
-import type { Verdict, Verification } from "../verify/verification.ts";
+import { methodOf, type Verdict, type Verification } from "../verify/verification.ts";
 import { mirrorDirectory, type MirrorContext } from "./accounts.ts";
 import { chooseOther, openOwnPayload, placeOrder, type Shape, shapeOf } from "./order.ts";
 import { pictureName, varyPicture } from "./vary.ts";
@@ -96,6 +96,7 @@ export async function createCanary(
       inputs.push(to);
     }
     const manifest = manifestOf({ application, parameters, inputs, needs, verification });
+    if (methodOf(verificationFor(manifest)).isRechecked) throw noAnswer(manifest);
     await writeAnswers(manifest, { directory, expected, scratch: join(scratch, "work"), signal });
     const createdAt = new Date().toISOString();
     const like = options.like ?? ("task" in from ? from.task : undefined);
@@ -134,8 +135,14 @@ async function sourceOf(
   const { manifest, directory } = await openOwnPayload(context, status, {
     ...{ directory: scratch, maxBytes: DEFAULT_MAX_BYTES, signal },
   });
-  const { application, parameters, needs, inputs } = manifest;
-  return { application, parameters, needs, files: inputs.map((path) => join(directory, ...path.split("/"))) };
+  const { application, parameters, needs, verification, inputs } = manifest;
+  return {
+    application,
+    parameters,
+    needs,
+    verification,
+    files: inputs.map((path) => join(directory, ...path.split("/"))),
+  };
 }
 
 async function writeAnswers(
@@ -157,15 +164,23 @@ async function writeAnswers(
   }
   const work = await localWork(manifest, { payloadDirectory: directory, scratch });
   if (work === undefined) {
-    throw new NeuraError("canary.no-answer", `Nothing here can do the work of ${manifest.application}.`, {
-      next: "Give the answer with --expected: a file for each unit.",
-    });
+    throw noAnswer(manifest);
   }
   try {
     for (const index of manifest.inputs.keys()) await answer(index, await work.recompute(index, { signal }));
   } finally {
     await work.release();
   }
+}
+
+function noAnswer(manifest: Manifest): NeuraError {
+  const { application } = manifest;
+  const { method } = verificationFor(manifest);
+  return new NeuraError(
+    "canary.no-answer",
+    `Nothing here has an answer to the work of ${application}, or ${method} could not hold a result against one.`,
+    { next: "Give the answer with --expected, a file for each unit, for work that is compared with one." },
+  );
 }
 
 async function answersIn(

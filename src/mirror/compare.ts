@@ -14,7 +14,7 @@ import { taskStatus, type TaskStatus } from "../market/status.ts";
 import { auditDelivery, type AuditReport } from "../verify/audit.ts";
 import { calibrationFor } from "../verify/calibration.ts";
 import { BUILT_IN_CALIBRATIONS } from "../verify/known.ts";
-import { judge, type Judgement } from "../verify/verification.ts";
+import { judge, type Judgement, methodOf } from "../verify/verification.ts";
 import { loadPlan, type Mirror } from "./mirror.ts";
 import { openOwnPayload } from "./order.ts";
 import {
@@ -163,14 +163,18 @@ async function compare(
       payloadDirectory,
     }),
   ]);
-  if (!one.areAllKnown || !other.areAllKnown) {
+  const verification = verificationFor(manifest);
+  const { method } = verification;
+  // A method that looks at a delivery by itself says nothing about two of them.
+  if (!one.areAllKnown || !other.areAllKnown || methodOf(verification).isRechecked) {
     const hashes = (result: TaskResult): string[] =>
       (result.evidence?.units ?? []).map(({ outputHash }) => outputHash);
     const areSame = hashes(first).join() === hashes(second).join();
-    const why = areSame ? "all units have the same hashes" : "units differ, and they are not among the files";
+    const why = areSame
+      ? "all units have the same hashes"
+      : `units differ, and ${method} cannot hold them against each other`;
     return { ...start, ...NOTHING, units, verdict: areSame ? "agree" : "inconclusive", why };
   }
-  const verification = verificationFor(manifest);
   const audit = async (
     result: TaskResult,
     sides: { own: Outputs; theirs: Outputs; count: number; indexOf: (unit: number) => number },

@@ -28,6 +28,7 @@ import { compareMirror } from "../../../src/mirror/compare.ts";
 import { checkMirrorable, loadPlan, mirrorTask, planMirror, runMirrors } from "../../../src/mirror/mirror.ts";
 import { Secret } from "../../../src/secret.ts";
 import { drawUnits } from "../../../src/verify/units.ts";
+import { parseVerification } from "../../../src/verify/verification.ts";
 import { fileIn, RATE_WEI } from "../market/support.ts";
 import { Cleanup, errorOf } from "../storage/support.ts";
 import { createMirrorWorld, type MirrorWorld, type Seen, sell } from "./support.ts";
@@ -134,6 +135,20 @@ describe("mirror: orders that nobody can tell apart", function () {
     // Whoever cannot do the work itself knows that one of two is wrong.
     const undecided = await compareMirror(world.context, id, { redo: 0 });
     expect(undecided).to.deep.include({ verdict: "disagree", wrong: [], rulings: [] });
+  });
+
+  it("accuses nobody by a method that looks at each delivery by itself", async () => {
+    await world.fundedAccount(FUNDS);
+    const verification = parseVerification({ method: "tokens/1" });
+    const { id } = await submit({ verification });
+    const mirror = await mirrorTask(world.context, id);
+    const { manifestText } = await sold(mirror.id, faking(2));
+    expect(manifestText).to.contain("tokens/1");
+    await sold(id);
+    const found = await compareMirror(world.context, id);
+    expect(found).to.deep.include({ verdict: "inconclusive", wrong: [], differing: [] });
+    const made = createCanary(world.context, { from: { task: id } });
+    expect((await errorOf(made)).code).to.equal("canary.no-answer");
   });
 
   it("says what a dispute takes, where there can be one", async () => {
