@@ -15,11 +15,12 @@ export const CONTRACTS = [
   "ProviderRewards",
   "RevenueShareFactory",
   "DeedCertificate",
+  "Jury",
 ] as const;
 export type ContractName = (typeof CONTRACTS)[number];
 
 /** Those that deployments of before do not have. */
-const LATER = ["RevenueShareFactory", "DeedCertificate"] as const satisfies readonly ContractName[];
+const LATER = ["RevenueShareFactory", "DeedCertificate", "Jury"] as const satisfies readonly ContractName[];
 type LaterName = (typeof LATER)[number];
 
 /** What tasks are paid in. */
