@@ -54,20 +54,20 @@ interface IJurySeats {
 
     // ---- Providers ----
 
-    /// @notice Takes `count` seats of `class`, each of {seatWei} of the caller's free stake. It is drawn for tasks that
+    /// @notice Takes `count` seats of `class_`, each of {seatWei} of the caller's free stake. It is drawn for tasks that
     /// are at least {seasoningSeconds} younger.
-    /// @param class See {classOf}.
+    /// @param class_ See {classOf}.
     /// @param voter Who commits and reveals; usually the node's operator key.
-    function takeSeats(uint256 class, uint256 count, address voter) external;
+    function takeSeats(uint256 class_, uint256 count, address voter) external;
 
     /// @notice Has another key vote from now on.
-    function setVoter(uint256 class, uint256 seat, address voter) external;
+    function setVoter(uint256 class_, uint256 seat, address voter) external;
 
     /// @notice Leaves: the seat is in no panel of a dispute that begins later.
-    function leaveSeats(uint256 class, uint256[] calldata seats) external;
+    function leaveSeats(uint256 class_, uint256[] calldata seats) external;
 
     /// @notice Gives the stake of seats back that left {exitSeconds} ago, less what they lost. Anyone.
-    function releaseSeats(uint256 class, uint256[] calldata seats) external;
+    function releaseSeats(uint256 class_, uint256[] calldata seats) external;
 
     // ---- Views ----
 
@@ -82,10 +82,10 @@ interface IJurySeats {
     /// @notice How long after leaving a seat's stake is bound [s].
     function exitSeconds() external view returns (uint256);
 
-    function seatCount(uint256 class) external view returns (uint256);
+    function seatCount(uint256 class_) external view returns (uint256);
 
-    function seatOf(uint256 class, uint256 seat) external view returns (Seat memory);
+    function seatOf(uint256 class_, uint256 seat) external view returns (Seat memory);
 
     /// @notice How many seats of a class are old enough for a task that begins by `startBy` [s]: the first so many.
-    function eligibleSeats(uint256 class, uint256 startBy) external view returns (uint256);
+    function eligibleSeats(uint256 class_, uint256 startBy) external view returns (uint256);
 }

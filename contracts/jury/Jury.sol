@@ -777,8 +777,8 @@ contract Jury is IJury, JurySeats {
     /// @inheritdoc IJury
     function classOf(Resources resources) public pure override returns (uint256) {
         if (resources.gpuCount() == 0) return 0;
-        uint256 class = resources.gpuClass();
-        return class == 0 ? ANY_GPU : class;
+        uint256 class_ = resources.gpuClass();
+        return class_ == 0 ? ANY_GPU : class_;
     }
 
     /// @inheritdoc IJury

@@ -54,84 +54,84 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
     // ---- Providers ----
 
     /// @inheritdoc IJurySeats
-    function takeSeats(uint256 class, uint256 count, address voter) external override nonReentrant {
+    function takeSeats(uint256 class_, uint256 count, address voter) external override nonReentrant {
         // Check
         if (count == 0) revert Jury_ZeroSeats();
         if (voter == address(0)) revert Jury_ZeroVoter();
         Resources shape = registry.providerOf(msg.sender).offer.shape;
         bool isOfClass =
-            class == 0 || (shape.gpuCount() != 0 && (class == ANY_GPU || class == shape.gpuClass()));
-        if (!isOfClass) revert Jury_WrongClass(msg.sender, class);
+            class_ == 0 || (shape.gpuCount() != 0 && (class_ == ANY_GPU || class_ == shape.gpuClass()));
+        if (!isOfClass) revert Jury_WrongClass(msg.sender, class_);
         // Effect
-        Seat[] storage seats = _seats[class];
+        Seat[] storage seats = _seats[class_];
         Seat memory seat = Seat(voter, block.timestamp.toUint32(), 0, 0, 0, msg.sender);
         uint256 first = seats.length;
         for (uint256 i = 0; i < count; ++i) seats.push(seat);
-        emit SeatsTaken(msg.sender, class, first, count, voter);
+        emit SeatsTaken(msg.sender, class_, first, count, voter);
         // Interaction: the registry, which calls nobody.
         registry.lock(msg.sender, seatWei * count);
     }
 
     /// @inheritdoc IJurySeats
-    function setVoter(uint256 class, uint256 seat, address voter) external override {
+    function setVoter(uint256 class_, uint256 seat, address voter) external override {
         if (voter == address(0)) revert Jury_ZeroVoter();
-        _heldSeat(class, seat).voter = voter;
-        emit SeatVoterChanged(class, seat, voter);
+        _heldSeat(class_, seat).voter = voter;
+        emit SeatVoterChanged(class_, seat, voter);
     }
 
     /// @inheritdoc IJurySeats
-    function leaveSeats(uint256 class, uint256[] calldata seats) external override {
+    function leaveSeats(uint256 class_, uint256[] calldata seats) external override {
         for (uint256 i = 0; i < seats.length; ++i) {
-            Seat storage seat = _heldSeat(class, seats[i]);
-            if (seat.leftAt != 0) revert Jury_SeatLeft(class, seats[i]);
+            Seat storage seat = _heldSeat(class_, seats[i]);
+            if (seat.leftAt != 0) revert Jury_SeatLeft(class_, seats[i]);
             seat.leftAt = block.timestamp.toUint32();
-            emit SeatLeft(class, seats[i], block.timestamp + exitSeconds);
+            emit SeatLeft(class_, seats[i], block.timestamp + exitSeconds);
         }
     }
 
     /// @inheritdoc IJurySeats
-    function releaseSeats(uint256 class, uint256[] calldata seats) external override nonReentrant {
+    function releaseSeats(uint256 class_, uint256[] calldata seats) external override nonReentrant {
         for (uint256 i = 0; i < seats.length; ++i) {
             // Check
-            Seat storage seat = _seats[class][seats[i]];
+            Seat storage seat = _seats[class_][seats[i]];
             address account = seat.account;
             uint256 releasableAt = seat.leftAt == 0 ? 0 : seat.leftAt + exitSeconds;
-            if (account == address(0)) revert Jury_NotSeatHolder(class, seats[i], msg.sender);
+            if (account == address(0)) revert Jury_NotSeatHolder(class_, seats[i], msg.sender);
             if (releasableAt == 0 || block.timestamp <= releasableAt) {
-                revert Jury_SeatBound(class, seats[i], releasableAt);
+                revert Jury_SeatBound(class_, seats[i], releasableAt);
             }
             // Effect: every dispute that it was drawn for is over, and what was not taken then stays the provider's.
             uint256 left = (seatWei * (BPS - seat.lostBps)) / BPS;
             seat.account = address(0);
-            emit SeatReleased(class, seats[i], left);
+            emit SeatReleased(class_, seats[i], left);
             // Interaction: the registry, which calls nobody where nothing is slashed.
             registry.release(account, left, 0, IProviderRegistry.Record.None, false);
         }
     }
 
-    function _heldSeat(uint256 class, uint256 index) private view returns (Seat storage seat) {
-        if (index < _seats[class].length) {
-            seat = _seats[class][index];
+    function _heldSeat(uint256 class_, uint256 index) private view returns (Seat storage seat) {
+        if (index < _seats[class_].length) {
+            seat = _seats[class_][index];
             if (seat.account == msg.sender) return seat;
         }
-        revert Jury_NotSeatHolder(class, index, msg.sender);
+        revert Jury_NotSeatHolder(class_, index, msg.sender);
     }
 
     // ---- Views ----
 
     /// @inheritdoc IJurySeats
-    function seatCount(uint256 class) external view override returns (uint256) {
-        return _seats[class].length;
+    function seatCount(uint256 class_) external view override returns (uint256) {
+        return _seats[class_].length;
     }
 
     /// @inheritdoc IJurySeats
-    function seatOf(uint256 class, uint256 seat) external view override returns (Seat memory) {
-        return _seats[class][seat];
+    function seatOf(uint256 class_, uint256 seat) external view override returns (Seat memory) {
+        return _seats[class_][seat];
     }
 
     /// @inheritdoc IJurySeats
-    function eligibleSeats(uint256 class, uint256 startBy) external view override returns (uint256 count) {
-        Seat[] storage seats = _seats[class];
+    function eligibleSeats(uint256 class_, uint256 startBy) external view override returns (uint256 count) {
+        Seat[] storage seats = _seats[class_];
         uint256 high = seats.length;
         while (count < high) {
             uint256 middle = (count + high) / 2;
