@@ -9,7 +9,6 @@ import type {
   JuryDrawnEvent,
   JuryEndedEvent,
   JuryMissingEvent,
-  JurySummonedEvent,
   RevealedEvent,
 } from "../../types/interfaces/IJury.ts";
 import { unlessAborted } from "../abort.ts";
