@@ -81,6 +81,9 @@ export const taskTasks = [
     .addPositionalArgument(ID)
     .addOption(optional("out", "New folder for its files (default: result-<start of the id>)"))
     .addOption(optional("maxSize", "The most that is taken [MiB] (default: 4096)"))
+    .addOption(optional("checker", "Your program that decides, where the task was ordered with it"))
+    .addFlag({ name: "noAudit", description: "Do no units of the work again (NEURA_NO_AUDIT=1: never)" })
+    .addFlag({ name: "dispute", description: "Dispute what the audit finds wrong, where that is worth it" })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./task/result.ts"))
     .build(),
@@ -89,6 +92,8 @@ export const taskTasks = [
     "Do a few units of a delivered task again on this machine, and compare, for example: task audit 0x… --units 2",
   )
     .addPositionalArgument(ID)
+    .addOption(optional("result", "Folder that `task result` wrote (default: it is fetched)"))
+    .addOption(optional("checker", "Your program that decides, where the task was ordered with it"))
     .addOption({
       name: "units",
       description: "How many are drawn, by the seed that the task's terms commit to",

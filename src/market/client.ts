@@ -9,7 +9,8 @@ import {
   type LeaseReport,
   type LeaseWatchOptions,
 } from "./leasing.ts";
-import type { AuditTaskOptions, TaskAudit } from "../verify/task.ts";
+import { type KeptAudit, keptAudits } from "../verify/audits.ts";
+import type { AuditTaskOptions, DisputeOutlook, TaskAudit } from "../verify/task.ts";
 import { keyPublisher, publishPayloadKey } from "./open.ts";
 import { checkOpening, type OpeningFile, type OpeningFinding, type Sealed, showOpening } from "./opening.ts";
 import { revokeOrder, sendOrder, type SentOrder, type SignedOrder, signOrder } from "./order.ts";
@@ -134,6 +135,17 @@ export class MarketClient {
     // Not before there is work to be done again: it loads what does it.
     const { auditTask } = await import("../verify/task.ts");
     return await auditTask(this.#context, id, options);
+  }
+
+  /** What audits of a task found that were made on this machine, the oldest first. */
+  async audits(id: string): Promise<KeptAudit[]> {
+    return await keptAudits(this.#context.home, id);
+  }
+
+  /** What disputing a delivery takes and brings, and whether that is worth it; nothing where it cannot be disputed. */
+  async disputeOutlook(status: TaskStatus, options: Abortable = {}): Promise<DisputeOutlook | undefined> {
+    const { disputeOutlook } = await import("../verify/task.ts");
+    return await disputeOutlook(this.#context, status, options);
   }
 
   /** Ends a task, or a part of it; what was not spent goes back to its payer's balance. */

@@ -2,6 +2,9 @@ import {
   AbiCoder,
   type BytesLike,
   concat,
+  decodeBase64,
+  encodeBase64,
+  hexlify,
   keccak256,
   solidityPackedKeccak256,
   TypedDataEncoder,
@@ -48,6 +51,8 @@ export interface EvidenceUnit {
 export interface EvidenceFile {
   readonly evidence: Evidence;
   readonly units: readonly EvidenceUnit[];
+  /** What the units' `sketchHash` are of; missing where no unit has one. */
+  readonly sketches?: readonly (Uint8Array | undefined)[] | undefined;
 }
 
 export const ZERO_HASH = `0x${"00".repeat(32)}`;
@@ -215,8 +220,9 @@ function parentOf(one: string, other: string): string {
 // ---- File ----
 
 /** The text of `evidence.json`. */
-export function encodeEvidence({ evidence, units }: EvidenceFile): string {
-  return JSON.stringify({ schema: SCHEMA, evidence, units });
+export function encodeEvidence({ evidence, units, sketches }: EvidenceFile): string {
+  const texts = sketches?.map((sketch) => (sketch === undefined ? null : encodeBase64(sketch)));
+  return JSON.stringify({ schema: SCHEMA, evidence, units, sketches: texts });
 }
 
 /**
@@ -249,11 +255,25 @@ export function parseEvidence(text: string): EvidenceFile {
       };
     });
     if (unitsRoot(units) !== evidence.unitsRoot) throw invalid("its units do not have its root");
-    return { evidence, units };
+    const sketches = file["sketches"];
+    return sketches === undefined
+      ? { evidence, units }
+      : { evidence, units, sketches: sketchesIn(sketches, units) };
   } catch (error) {
     if (isNeuraError(error)) throw error;
     throw invalid(messageOf(error), error);
   }
+}
+
+function sketchesIn(value: unknown, units: readonly EvidenceUnit[]): (Uint8Array | undefined)[] {
+  const listed: unknown[] = Array.isArray(value) ? value : [];
+  return units.map(({ sketchHash }, index) => {
+    const text = listed[index];
+    const sketch = typeof text === "string" ? decodeBase64(text) : undefined;
+    if ((sketch === undefined ? ZERO_HASH : hexlify(sha256(sketch))) !== sketchHash)
+      throw invalid(`the sketch of unit ${index} does not have its hash`);
+    return sketch;
+  });
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

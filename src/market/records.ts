@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 
 import { messageOf, NeuraError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { encodeEvidence, type EvidenceFile, parseEvidence } from "./evidence.ts";
 import { decodeTerms, encodeTerms, encodeWork, type Terms, type Work } from "./terms.ts";
 import { unpackResources } from "./resources.ts";
 
@@ -88,31 +89,49 @@ export async function loadRecord(home: string, id: string): Promise<TaskRecord |
   }
 }
 
+/** Keeps what a delivery committed to, `<home>/tasks/<id>.evidence.json`: it is not among the result's files. */
+export async function saveEvidence(home: string, id: string, evidence: EvidenceFile): Promise<void> {
+  await writeText(join(home, "tasks", `${id}.evidence.json`), encodeEvidence(evidence));
+}
+
+/** As it was kept when the result was fetched; not checked against the chain. Error: `evidence.invalid`. */
+export async function loadEvidence(home: string, id: string): Promise<EvidenceFile | undefined> {
+  const text = await textOf(join(home, "tasks", `${id}.evidence.json`));
+  return text === undefined ? undefined : parseEvidence(text);
+}
+
 // ---- Files ----
 
 /** Writes a file that only this user can read, whole or not at all. Bigints become decimal strings. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.${process.pid}.partial`;
   const json = JSON.stringify(
     value,
     (_, each: unknown) => (typeof each === "bigint" ? each.toString() : each),
     2,
   );
-  await writeFile(partial, `${json}\n`, { mode: 0o600, flush: true });
+  await writeText(path, `${json}\n`);
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text, { mode: 0o600, flush: true });
   await rename(partial, path);
 }
 
 /** The object in a file, or `undefined` without the file. */
 export async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
-  let json: string;
+  const json = await textOf(path);
+  return json === undefined ? undefined : fieldsOf(JSON.parse(json));
+}
+
+async function textOf(path: string): Promise<string | undefined> {
   try {
-    json = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw error;
   }
-  return fieldsOf(JSON.parse(json));
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

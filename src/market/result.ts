@@ -30,7 +30,7 @@ import {
   ZERO_HASH,
 } from "./evidence.ts";
 import { measurementOf, noteMeasurement } from "./measurements.ts";
-import { loadRecord } from "./records.ts";
+import { loadEvidence, loadRecord, saveEvidence, type TaskRecord } from "./records.ts";
 import { endedWithout, taskStatus, type TaskStatus } from "./status.ts";
 
 export interface ResultOptions {
@@ -103,7 +103,8 @@ export async function fetchResult(
     const opening = { id, delivery, source: fetched, directory: files, options };
     const opened =
       key === undefined ? await openPublic({ ...opening, work }) : await openPrivate({ ...opening, key });
-    const checks = await checksOf(context, status, { ...opened, directory: files });
+    const record = await loadRecord(context.home, id);
+    const checks = await checksOf(record, status, { ...opened, directory: files });
     // An empty directory is replaced by the new one.
     await rm(directory, { recursive: true, force: true });
     await rename(files, directory);
@@ -117,10 +118,36 @@ export async function fetchResult(
       sound: checks.every(({ verdict }) => verdict !== "mismatch"),
     };
     await measure(context, result);
+    if (record !== undefined && result.evidence !== undefined)
+      await saveEvidence(context.home, id, result.evidence);
     return result;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * A result that {@link fetchResult} wrote on this machine, held again against what the delivery committed to, without its
+ * archive. Errors: `task.no-result`, `task.not-delivered`, `result.no-evidence`, those of `taskStatus`.
+ */
+export async function readResult(
+  context: MarketContext,
+  id: string,
+  { directory, signal }: { directory: string; signal?: AbortSignal | undefined },
+): Promise<Omit<TaskResult, "files">> {
+  const status = await taskStatus(context, id, { signal });
+  const { delivery } = status;
+  if (delivery === undefined) throw status.ended ? endedWithout(status) : notDelivered(status);
+  const evidence = await loadEvidence(context.home, id);
+  if (evidence === undefined) {
+    throw new NeuraError("result.no-evidence", `What task ${id} committed to is not on this machine.`, {
+      next: "Fetch the result again: leave the folder out.",
+    });
+  }
+  const record = await loadRecord(context.home, id);
+  const checks = await checksOf(record, status, { evidence, resultRoot: undefined, directory });
+  const sound = checks.every(({ verdict }) => verdict !== "mismatch");
+  return { status, delivery, directory: resolve(directory), evidence, checks, sound };
 }
 
 /** Notes what the work took, for the next choice of a provider. The result is there with or without it. */
@@ -253,9 +280,18 @@ async function readEvidence(source: ByteSource): Promise<EvidenceFile | string> 
 }
 
 async function checksOf(
-  { home }: MarketContext,
-  { id, delivery }: TaskStatus,
-  { evidence, resultRoot, directory }: OpenedResult & { directory: string },
+  record: TaskRecord | undefined,
+  { delivery }: TaskStatus,
+  {
+    evidence,
+    resultRoot,
+    directory,
+  }: {
+    evidence: OpenedResult["evidence"];
+    /** Nothing where the archive is not there. */
+    resultRoot: string | undefined;
+    directory: string;
+  },
 ): Promise<ResultCheck[]> {
   const committed = delivery?.evidenceHash ?? ZERO_HASH;
   if (evidence === undefined && committed === ZERO_HASH) {
@@ -273,10 +309,9 @@ async function checksOf(
       ? { name, verdict: "match", reason: found }
       : { name, verdict: "mismatch", reason: `${found} where ${expected} was committed to` };
   };
-  const record = await loadRecord(home, id);
   return [
     compare("evidenceHash", committed, evidenceHash(claimed)),
-    compare("resultRoot", claimed.resultRoot, resultRoot),
+    compare("resultRoot", resultRoot === undefined ? undefined : claimed.resultRoot, resultRoot ?? ""),
     compare("runHash", claimed.runHash, await hashOfFile(join(directory, "run.json"))),
     compare("inputRoot", record?.inputRoot, claimed.inputRoot),
   ];

@@ -7,6 +7,7 @@ import type { Delivered } from "./chain-view.ts";
 import type { Entry } from "./journal.ts";
 import { type OpenedPayload, readManifest } from "./payload.ts";
 import type { RunKind, RunOutcome } from "./runner/runner.ts";
+import { unitsOfRun } from "./units.ts";
 import { REST, type Sight, type Workbench } from "./workbench.ts";
 
 /** Where the work is done again, below the task's folder. */
@@ -125,7 +126,8 @@ export class Challenges {
           throw error;
         });
       if (second.kind === "infrastructure-fault") throw new Error(second.message);
-      const isRight = isSame(first, second, unit);
+      const made = { first: this.#bench.runFolder(entry), second: directory };
+      const isRight = await isSame(first, second, { unit, made, signal });
       this.#bench.emit(entry, "rechecked", { unit, isRight }, isRight ? "info" : "error");
       return isRight;
     } catch (error) {
@@ -137,14 +139,18 @@ export class Challenges {
 }
 
 /** Whether two runs of the same work came out alike: how they ended, and the unit, or all where that is none. */
-function isSame(first: RunOutcome, second: RunOutcome, unit: bigint): boolean {
+async function isSame(
+  first: RunOutcome,
+  second: RunOutcome,
+  { unit, made, signal }: { unit: bigint; made: { first: string; second: string }; signal: AbortSignal },
+): Promise<boolean> {
   // Time and memory are not the same twice.
   if ([first, second].some(({ kind }) => FICKLE.has(kind))) return true;
   if (first.kind !== second.kind) return false;
-  const [one, other] = [first, second].map(({ summary }) => {
-    const units = summary?.units ?? [];
+  const comingTo = async (run: RunOutcome, directory: string): Promise<string> => {
+    const { units } = await unitsOfRun(run, { directory, signal });
     const disputed = unit < BigInt(units.length) ? units[Number(unit)] : undefined;
-    return JSON.stringify(disputed ?? summary?.result ?? null);
-  });
-  return one === other;
+    return JSON.stringify(disputed ?? run.summary?.result ?? null);
+  };
+  return (await comingTo(first, made.first)) === (await comingTo(second, made.second));
 }

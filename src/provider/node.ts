@@ -11,6 +11,7 @@ import { explainRefusal } from "../market/context.ts";
 import { Status } from "../market/outcome.ts";
 import { maximumCostWei, type Task } from "../market/terms.ts";
 import type { Storage } from "../storage/storage.ts";
+import { BUILT_IN_CALIBRATIONS, loadCalibrations } from "../verify/known.ts";
 import { ChainView, type Windows } from "./chain-view.ts";
 import { ChainClock } from "./clock.ts";
 import { Feed, type Head, type News } from "./feed.ts";
@@ -150,6 +151,7 @@ export class ProviderNode {
     requireKey(account, await keys());
     await mkdir(join(directory, "tasks"), { recursive: true, mode: 0o700 });
     const slots = policy.slots ?? offer.slots;
+    const calibrations = [...BUILT_IN_CALIBRATIONS, ...(await loadCalibrations(policy.calibrations))];
     const undo: (() => unknown)[] = [await lockDirectory(directory)];
     try {
       const domain = { chainId: BigInt(deployment.chainId), market: chain.market };
@@ -184,7 +186,7 @@ export class ProviderNode {
       const node: ProviderNode = new ProviderNode({
         ...{ options, policy, account, chain, clock, journal, sender, slots, undo, leases, windows },
         pipeline: new Pipeline(bench, {
-          ...{ keys, hardware, machine, leases },
+          ...{ keys, hardware, machine, leases, calibrations },
           storage: options.storage,
           applications: options.applications,
           slots: new Slots(slots),

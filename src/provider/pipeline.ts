@@ -12,6 +12,7 @@ import type { Machine } from "../market/needs.ts";
 import { Outcome, type OutcomeName, Status } from "../market/outcome.ts";
 import { isLease, isOpen, maximumCostWei, priceAtWei } from "../market/terms.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { Calibration } from "../verify/calibration.ts";
 import { Challenges } from "./challenges.ts";
 import type { Hardware } from "./hardware.ts";
 import type { Entry, Step } from "./journal.ts";
@@ -49,6 +50,8 @@ export interface PipelineParts {
   readonly hardware: Hardware;
   /** What owners may need of it beyond its shape. */
   readonly machine: Machine;
+  /** By which results may be verified: those that are known here. */
+  readonly calibrations: readonly Calibration[];
   /** What is fetched and stored at the same time. */
   readonly transfers: Slots;
   /** Holds what shows why payloads cannot be read. */
@@ -231,9 +234,9 @@ export class Pipeline {
     await rm(directory, { recursive: true, force: true });
     const { inputRoot, manifest } = await this.#open(entry, { directory, signal });
     const { offer } = await chain.registrationOf(account);
-    const { applications, machine } = this.#parts;
+    const { applications, machine, calibrations } = this.#parts;
     const kind = { isLease: isLease(entry.task.terms) };
-    const refusal = judgeManifest(manifest, { policy, offer, applications, machine, ...kind });
+    const refusal = judgeManifest(manifest, { policy, offer, applications, machine, calibrations, ...kind });
     if (refusal) throw new Refused(refusal);
     const facts = { inputRoot, attempts: 1 };
     return this.#bench.advance(entry, "fetched", facts, {

@@ -9,6 +9,8 @@ import type { OutcomeName } from "../market/outcome.ts";
 import { judgeNeeds, type Machine } from "../market/needs.ts";
 import { missesOf, type Resources } from "../market/resources.ts";
 import { isLease, isOpen, type Task } from "../market/terms.ts";
+import type { Calibration } from "../verify/calibration.ts";
+import { BUILT_IN_CALIBRATIONS, knowsTolerance } from "../verify/known.ts";
 import { readMachine, urlIn } from "./metadata.ts";
 import { type Listen, listenIn, type QuotePolicy, readQuotePolicy } from "./quotes/settings.ts";
 
@@ -66,6 +68,8 @@ export interface Policy {
   readonly backup: boolean;
   /** How leases are kept up; without it, none are taken. */
   readonly leases: LeasePolicy | undefined;
+  /** Files of calibrations, and folders of such, that are trusted besides the built-in ones: absolute paths. */
+  readonly calibrations: readonly string[];
 }
 
 /** How a node keeps leases up: the field `leases` of its policy. */
@@ -122,6 +126,7 @@ export const DEFAULT_POLICY: Policy = {
   open: true,
   backup: true,
   leases: undefined,
+  calibrations: [],
 };
 
 const LEASE_LISTEN: Listen = { host: "127.0.0.1", port: 4281 };
@@ -182,6 +187,7 @@ function readPolicy(file: Fields): Policy {
     open: file.truth("open") ?? DEFAULT_POLICY.open,
     backup: file.truth("backup") ?? DEFAULT_POLICY.backup,
     leases: file.has("leases") ? readLeasePolicy(file.object("leases")) : undefined,
+    calibrations: file.names("calibrations", pathIn) ?? DEFAULT_POLICY.calibrations,
   };
   accept.end();
   return policy;
@@ -302,17 +308,20 @@ export function judgeManifest(
     offer,
     applications,
     machine,
+    calibrations = BUILT_IN_CALIBRATIONS,
     isLease: isKeptUp = false,
   }: {
     policy: Policy;
     offer: Offer;
     applications: readonly string[];
     machine: Machine;
+    /** Those that are known here. Default: those that are built in. */
+    calibrations?: readonly Calibration[];
     /** Whether it is to be kept up. */
     isLease?: boolean;
   },
 ): Refusal | undefined {
-  const { application, limits, needs = {} } = manifest;
+  const { application, limits, needs = {}, verification } = manifest;
   if ((manifest.service !== undefined) !== isKeptUp) {
     const [kind, has] = isKeptUp ? ["lease", "describes no service"] : ["job", "describes a service"];
     return { reason: "PayloadUnreadable", message: `It is a ${kind}, and its manifest ${has}.` };
@@ -327,6 +336,12 @@ export function judgeManifest(
   if (limits.ramMiB > offer.shape.ramMiB) {
     const message = `It may use ${limits.ramMiB} MiB of memory; there are ${offer.shape.ramMiB} MiB.`;
     return { reason: "RequirementsUnmet", message };
+  }
+  // Whoever works towards a tolerance has to know it.
+  if (verification !== undefined && !knowsTolerance(calibrations, verification)) {
+    const { method, calibration = "" } = verification;
+    const message = `It is verified by ${method} with the calibration ${calibration}, which is not known here.`;
+    return { reason: "RequirementsUnmet", message, needed: `calibration ${calibration}` };
   }
   const unmet = judgeNeeds(needs, machine).find(({ met }) => met !== true);
   if (unmet) {

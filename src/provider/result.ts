@@ -10,6 +10,7 @@ import packageJson from "../../package.json" with { type: "json" };
 
 import { resultContext, seal } from "../envelope/index.ts";
 import type { JsonObject, Manifest } from "../manifest.ts";
+import { gpuClassName } from "../market/resources.ts";
 import {
   encodeEvidence,
   type Evidence,
@@ -24,8 +25,10 @@ import {
 import type { OutcomeName } from "../market/outcome.ts";
 import type { Task } from "../market/terms.ts";
 import type { Secret } from "../secret.ts";
+import type { Verification } from "../verify/verification.ts";
 import type { Hardware } from "./hardware.ts";
 import type { RunOutcome } from "./runner/runner.ts";
+import { unitsOfRun, type WorkUnits } from "./units.ts";
 
 export interface ResultSource {
   readonly task: Task;
@@ -62,10 +65,13 @@ export async function sealResult(
   const archive = `${path}.tar`;
   const partial = `${path}.partial`;
   try {
-    const runText = JSON.stringify(describeRun(source), undefined, 2);
+    const divided = await unitsOfRun(source.run, { directory: source.directory, signal });
     const resultText = JSON.stringify(describeResult(source), undefined, 2);
-    await writeArchive(archive, source, { runText, resultText, signal });
-    const units = unitsOf(source, resultText);
+    const units = divided.units.length > 0 ? divided.units : [wholeOf(source, resultText)];
+    const runText = JSON.stringify(describeRun(source, divided), undefined, 2);
+    const { sketchFiles } = divided;
+    await writeArchive(archive, source, { runText, resultText, leftOut: sketchFiles, signal });
+    const sketches = sketchFiles.size > 0 ? divided.sketches : undefined;
     const evidenceOf = async (salt: Secret<Uint8Array>): Promise<Evidence> => ({
       inputRoot: source.inputRoot,
       resultRoot: await plaintextRoot(createReadStream(archive), { salt, signal }),
@@ -76,13 +82,21 @@ export async function sealResult(
     });
     const made =
       source.ownerKey === undefined
-        ? await publish({ archive, evidence: await evidenceOf(PUBLIC_SALT), units, partial, signal })
+        ? await publish({
+            archive,
+            evidence: await evidenceOf(PUBLIC_SALT),
+            units,
+            sketches,
+            partial,
+            signal,
+          })
         : await encrypt({
             ...source,
             ownerKey: source.ownerKey,
             archive,
             evidenceOf,
             units,
+            sketches,
             partial,
             signal,
           });
@@ -97,6 +111,7 @@ export async function sealResult(
 interface Parts {
   readonly archive: string;
   readonly units: readonly EvidenceUnit[];
+  readonly sketches: WorkUnits["sketches"] | undefined;
   readonly partial: string;
   readonly signal: AbortSignal;
 }
@@ -107,6 +122,7 @@ async function encrypt({
   archive,
   evidenceOf,
   units,
+  sketches,
   partial,
   signal,
 }: Parts & {
@@ -119,7 +135,7 @@ async function encrypt({
   // Read when the stream is: by then it is known what the commitments are salted with.
   async function* trace(): AsyncGenerator<Uint8Array> {
     evidence = await evidenceOf(treeSalt(sealed.contentKey("body")));
-    yield new TextEncoder().encode(encodeEvidence({ evidence, units }));
+    yield new TextEncoder().encode(encodeEvidence({ evidence, units, sketches }));
   }
   const sealed = seal({
     context: resultContext({ taskId: task.id }),
@@ -139,12 +155,13 @@ async function publish({
   archive,
   evidence,
   units,
+  sketches,
   partial,
   signal,
 }: Parts & { evidence: Evidence }): Promise<SealedResult> {
   const pack = tar.pack();
   const write = async (): Promise<void> => {
-    await addText(pack, "evidence.json", encodeEvidence({ evidence, units }));
+    await addText(pack, "evidence.json", encodeEvidence({ evidence, units, sketches }));
     await addFile(pack, "result.tar", archive);
     pack.finalize();
   };
@@ -157,9 +174,13 @@ async function publish({
 
 // ---- What the result says ----
 
-/** `run.json`: all that a re-run needs to be the same, and what this one took. */
-function describeRun({ task, manifest, run, outcome, runner, hardware }: ResultSource): JsonObject {
+/** `run.json`: all that a re-run needs to be the same, and what this one took; null where this machine does not know. */
+function describeRun(
+  { task, manifest, run, outcome, runner, hardware }: ResultSource,
+  { units, from, why }: WorkUnits,
+): JsonObject {
   const { summary } = run;
+  const { driver = null, cudaCapability = null, interconnect = null } = hardware.machine;
   return {
     schema: "neura/run/1",
     task: task.id,
@@ -168,6 +189,8 @@ function describeRun({ task, manifest, run, outcome, runner, hardware }: ResultS
     application: manifest.application,
     parameters: manifest.parameters,
     limits: { ...manifest.limits },
+    verification: manifest.verification ? verificationJson(manifest.verification) : null,
+    units: { count: Math.max(1, units.length), from, ...(why === undefined ? {} : { why }) },
     model: summary
       ? {
           package: summary.model.package,
@@ -178,6 +201,8 @@ function describeRun({ task, manifest, run, outcome, runner, hardware }: ResultS
     runtime: summary?.runtime ?? null,
     dtype: summary?.dtype ?? null,
     seed: summary?.seed ?? null,
+    sampler: summary?.sampler ?? null,
+    determinism: summary?.determinism ?? null,
     outcome,
     message: run.message,
     exitCode: run.exitCode ?? null,
@@ -189,9 +214,15 @@ function describeRun({ task, manifest, run, outcome, runner, hardware }: ResultS
       cpu: hardware.cpu,
       architecture: hardware.architecture,
       gpus: hardware.gpus,
+      gpuClass: hardware.gpus.length === 0 ? null : gpuClassName(hardware.shape.gpuClass),
+      ...{ driver, cudaCapability, interconnect },
       shape: { ...hardware.shape },
     },
   };
+}
+
+function verificationJson({ method, parameters, calibration }: Verification): JsonObject {
+  return { method, parameters, ...(calibration === undefined ? {} : { calibration }) };
 }
 
 /** `result.json`: the application's own, or why there is none. */
@@ -199,18 +230,10 @@ function describeResult({ run, outcome }: ResultSource): JsonObject {
   return run.summary?.result ?? { schema: "neura/failure/1", outcome, message: run.message };
 }
 
-/** Work that its application does not divide is one unit. */
-function unitsOf({ run, inputRoot }: ResultSource, resultText: string): EvidenceUnit[] {
-  const whole = { inputHash: inputRoot, outputHash: sha256(resultText) };
-  const units = run.summary?.units.map(({ inputHash, outputHash }) => ({
-    inputHash: `0x${inputHash}`,
-    outputHash: `0x${outputHash}`,
-  }));
-  return (units && units.length > 0 ? units : [whole]).map((unit) => ({
-    ...unit,
-    stateHash: ZERO_HASH,
-    sketchHash: ZERO_HASH,
-  }));
+/** Work that nobody divides is one unit. */
+function wholeOf({ inputRoot }: ResultSource, resultText: string): EvidenceUnit {
+  const [stateHash, sketchHash] = [ZERO_HASH, ZERO_HASH];
+  return { inputHash: inputRoot, outputHash: sha256(resultText), stateHash, sketchHash };
 }
 
 // ---- Archives ----
@@ -218,13 +241,19 @@ function unitsOf({ run, inputRoot }: ResultSource, resultText: string): Evidence
 async function writeArchive(
   path: string,
   { directory, run }: ResultSource,
-  { runText, resultText, signal }: { runText: string; resultText: string; signal: AbortSignal },
+  {
+    runText,
+    resultText,
+    leftOut,
+    signal,
+  }: { runText: string; resultText: string; leftOut: ReadonlySet<string>; signal: AbortSignal },
 ): Promise<void> {
   const pack = tar.pack();
   const write = async (): Promise<void> => {
     await addText(pack, "run.json", runText);
     await addText(pack, "result.json", resultText);
-    for (const name of [...run.logFiles, ...(await filesBelow(directory, "output"))]) {
+    const outputs = (await filesBelow(directory, "output")).filter((name) => !leftOut.has(name));
+    for (const name of [...run.logFiles, ...outputs]) {
       await addFile(pack, name, join(directory, ...name.split("/")));
     }
     pack.finalize();

@@ -14,6 +14,8 @@ export interface OcrWorkOptions {
   readonly payloadDirectory: string;
   /** What `fetchResult` wrote. */
   readonly resultDirectory: string;
+  /** Whether what was found is drawn, too: without that only texts can be compared. Default: no. */
+  readonly isWhole?: boolean;
 }
 
 /**
@@ -25,9 +27,10 @@ export async function ocrWork({
   manifest,
   payloadDirectory,
   resultDirectory,
+  isWhole = false,
 }: OcrWorkOptions): Promise<AuditedWork & { release(): Promise<void> }> {
   // Loads native modules: only where pages are read.
-  const [{ loadModels }, { decodePicture }, { pageOf, readPicture, THREADS }] = await Promise.all([
+  const [{ loadModels }, { decodePicture }, { drawnPage, pageOf, readPicture, THREADS }] = await Promise.all([
     import("../provider/applications/ocr/models.ts"),
     import("../provider/applications/ocr/picture.ts"),
     import("../provider/applications/ocr/run.ts"),
@@ -49,7 +52,10 @@ export async function ocrWork({
     async recompute(index, { input }, { signal = new AbortController().signal }) {
       const name = manifest.inputs[index] ?? "";
       const picture = await decodePicture(name, input ?? (await inputOf(index)));
-      return bytesOf(pageOf(name, picture, await readPicture(models, picture, parameters, signal)));
+      const rows = await readPicture(models, picture, parameters, signal);
+      return bytesOf(
+        isWhole ? (await drawnPage(manifest.inputs, index, picture, rows)).page : pageOf(name, picture, rows),
+      );
     },
     release: () => models.release(),
   };

@@ -1,50 +1,47 @@
-import { formatAmount, type Unit } from "../../src/amount.ts";
-import type { TaskAudit } from "../../src/verify/task.ts";
+import { resolve } from "node:path";
+
+import { NeuraError } from "../../src/errors.ts";
 import { action } from "../context.ts";
 import { EXIT, fields } from "../output.ts";
+import { auditRows, failureRows } from "./audits.ts";
 import { openClient, parseWhole } from "./request.ts";
 import { headline } from "./show.ts";
 
-export default action("neura/task-audit/1", async ({ id, units }: { id: string; units: string }, context) => {
+interface AuditArguments {
+  readonly id: string;
+  readonly units: string;
+  readonly result: string | undefined;
+  readonly checker: string | undefined;
+}
+
+export default action("neura/task-audit/1", async (given: AuditArguments, context) => {
+  const { id, result, checker } = given;
   const { out, signal } = context;
+  const count = parseUnits(given.units);
   const { client, deployment } = await openClient(context);
   const audit = await out.step("Doing units of the work again", () =>
-    client.audit(id, { count: parseWhole(units, "number of units"), signal }),
+    client.audit(id, {
+      ...{ count, signal },
+      directory: result === undefined ? undefined : resolve(result),
+      checker: checker === undefined ? undefined : resolve(checker),
+    }),
   );
-  const { verdict, checks, report, plan } = audit;
+  const { status, verdict, verification, checks, report, dispute } = audit;
+  if (verdict === "fail" && result !== undefined)
+    out.note(`Whatever was changed in ${result} counts too: audit without --result before you dispute.`);
   return {
-    data: { id, verdict, checks, report, plan },
-    text: auditText(audit, deployment.currency),
+    data: { id, verdict, verification, checks, report, dispute },
+    text: fields([
+      ["Task", headline(status)],
+      ...auditRows(audit),
+      ...(verdict === "fail" ? failureRows(audit, deployment.currency) : []),
+    ]),
     exitCode: verdict === "pass" ? EXIT.done : EXIT.failed,
   };
 });
 
-const VERDICTS = {
-  pass: "as it was delivered",
-  fail: "NOT WHAT IT SHOULD BE",
-  inconclusive: "nothing can be said",
-} as const;
-
-function auditText({ status, checks, verdict, report, plan }: TaskAudit, currency: Unit): string {
-  const mismatches = checks.filter((check) => check.verdict === "mismatch");
-  const { units = [], of = 0, findings = [], firstFailing } = report ?? {};
-  return fields([
-    ["Task", headline(status)],
-    ...mismatches.map(({ name, reason }) => ["MISMATCH", `${name}: ${reason}`] as const),
-    ...(report === undefined ? [] : [["Units", `${units.join(", ")} of ${of}, counted from 0`] as const]),
-    ...findings.map((each) => [`Unit ${each.unit}`, `${VERDICTS[each.verdict]}: ${each.why}`] as const),
-    ["Verdict", VERDICTS[verdict]],
-    ...(verdict === "fail" && plan !== undefined
-      ? [
-          [
-            "Dispute",
-            `it takes a bond of ${formatAmount(plan.bondWei, currency)}, winning brings ${formatAmount(plan.gainWei, currency)}: ` +
-              `./neura task dispute ${status.id} --unit ${firstFailing ?? 0} --reveal-seed`,
-          ] as const,
-        ]
-      : []),
-    ...(verdict === "fail" && plan === undefined
-      ? [["Dispute", "not possible: its time is over, or it was ordered without --challenge"] as const]
-      : []),
-  ]);
+function parseUnits(text: string): number {
+  const count = parseWhole(text, "number of units");
+  if (count > 0) return count;
+  throw new NeuraError("usage.number", "An audit of no unit finds nothing.", { next: "Draw one at least." });
 }

@@ -2,7 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { NeuraError } from "../../src/errors.ts";
-import { createReceipt } from "../../src/receipt/create.ts";
+import type { MarketContext } from "../../src/market/context.ts";
+import { taskStatus } from "../../src/market/status.ts";
+import { createReceipt, type ReceiptOptions } from "../../src/receipt/create.ts";
+import { decidedAudit, keptAudits } from "../../src/verify/audits.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
 import { openMarketOf } from "./request.ts";
@@ -21,8 +24,9 @@ export default action("neura/task-receipt/1", async (given: ReceiptArguments, co
   const path = resolve(given.out ?? `receipt-${id.slice(2, 10)}.json`);
   const market = await openMarketOf(context, { signing: sign });
   const disclose = given.disclose?.split(",").map((each) => each.trim());
+  const audits = await auditsOf(market, id, signal);
   const receipt = await out.step("Fetching the result, and the chain's proofs", () =>
-    createReceipt(market, id, { sign, disclose, withNeighbours, signal }),
+    createReceipt(market, id, { sign, disclose, withNeighbours, audits, signal }),
   );
   await writeNew(path, receipt.text);
   const { statement, signatures, proofs, unproven, disclosures } = receipt;
@@ -53,6 +57,21 @@ export default action("neura/task-receipt/1", async (given: ReceiptArguments, co
     ]),
   };
 });
+
+/** The owner's own audit of this delivery, whatever it found. */
+async function auditsOf(
+  market: MarketContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<NonNullable<ReceiptOptions["audits"]>> {
+  const audits = await keptAudits(market.home, id);
+  if (audits.length === 0) return [];
+  const { delivery } = await taskStatus(market, id, { signal });
+  const audit = decidedAudit(audits, delivery?.evidenceHash ?? "");
+  if (audit === undefined) return [];
+  const { units, of, passed } = audit;
+  return [{ kind: "unit-audit", units: units.length, of, by: "owner", passed }];
+}
 
 async function writeNew(path: string, text: string): Promise<void> {
   try {

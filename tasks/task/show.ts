@@ -6,8 +6,8 @@ import type { Context } from "../context.ts";
 import { formatDuration } from "../duration.ts";
 import { fields } from "../output.ts";
 
-/** A task's status for people. */
-export function statusText(status: TaskStatus, currency: Unit): string {
+/** A task's status for people, with what is known of it besides. */
+export function statusText(status: TaskStatus, currency: Unit, besides: readonly Row[] = []): string {
   const { id, kind, terms, work, provider, payer, priceWei, delivery, submitted, accepted } = status;
   const { closed, nowSeconds, next, hasBackup, delivered } = status;
   const amount = (wei: bigint): string => formatAmount(wei, currency);
@@ -32,6 +32,7 @@ export function statusText(status: TaskStatus, currency: Unit): string {
       : []),
     ...leaseRows(status, currency),
     ...disputeRows(status, currency),
+    ...besides,
     ...(closed ? [["Ended", date(closed.atSeconds)] as const] : []),
     ...(delivery ? [["Used", `${delivery.secondsUsed} s`] as const] : []),
     ...paymentRows(status, currency),

@@ -57,7 +57,10 @@ export interface RunContext {
 export interface RunSummary {
   /** The result's `result.json`; has a `schema` of its own. */
   readonly result: JsonObject;
-  /** The parts of the work that can be re-checked alone, in order. */
+  /**
+   * The parts of the work that can be re-checked alone, in order; none where `output/units.json` names them, or the work
+   * cannot be divided. An output is a file of the result, or the JSON of an entry of a list in `result`.
+   */
   readonly units: readonly Unit[];
   readonly model: ModelIdentity;
   /** Version of each library that the outcome depends on, by its name. */
@@ -66,6 +69,10 @@ export interface RunSummary {
   readonly dtype: "fp32";
   /** Seed of sampling; null where nothing is drawn. */
   readonly seed: string | null;
+  /** How is drawn; missing where nothing is. */
+  readonly sampler?: string;
+  /** What a re-run has to set the same, besides, for the same bytes: threads, kernels. */
+  readonly determinism?: Readonly<Record<string, string>>;
 }
 
 /** One part of the work. Hashes are SHA-256, lower-case hex without prefix. */

@@ -62,10 +62,19 @@ function readSummary(value: Json | undefined): RunSummary | undefined {
   const files = isObject(value.model) ? readList(value.model.files, ["name", "sha256"]) : undefined;
   const model = readStrings(value.model, ["package", "version"]);
   const runtime = readStrings(value.runtime, Object.keys(value.runtime));
-  const { dtype, seed } = value;
-  if (!units || !files || !model || !runtime || dtype !== "fp32") return undefined;
+  const { dtype, seed, sampler } = value;
+  const determinism =
+    value.determinism === undefined
+      ? {}
+      : readStrings(value.determinism, isObject(value.determinism) ? Object.keys(value.determinism) : []);
+  if (!units || !files || !model || !runtime || !determinism || dtype !== "fp32") return undefined;
   if (seed !== null && typeof seed !== "string") return undefined;
-  return { result: value.result, units, model: { ...model, files }, runtime, dtype, seed };
+  if (sampler !== undefined && typeof sampler !== "string") return undefined;
+  return {
+    ...{ result: value.result, units, model: { ...model, files }, runtime, dtype, seed },
+    ...(sampler === undefined ? {} : { sampler }),
+    ...(value.determinism === undefined ? {} : { determinism }),
+  };
 }
 
 function readList<N extends string>(

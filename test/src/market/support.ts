@@ -184,6 +184,8 @@ export async function deliverResult(
     files?: Record<string, string | Uint8Array>;
     evidence?: (evidence: Evidence) => Evidence;
     withoutEvidence?: boolean;
+    /** The file that the only unit's output is. Default: the archive. */
+    output?: string;
     context?: string;
     resultHash?: string;
     secondsUsed?: number;
@@ -225,8 +227,9 @@ export async function deliverResult(
     "output/page.txt": "hello",
   };
   const archive = await archiveOf(files);
+  const output = change.output === undefined ? archive : Buffer.from(files[change.output] ?? "");
   const units = [
-    { inputHash: ZERO_HASH, outputHash: sha256(archive), stateHash: ZERO_HASH, sketchHash: ZERO_HASH },
+    { inputHash: ZERO_HASH, outputHash: sha256(output), stateHash: ZERO_HASH, sketchHash: ZERO_HASH },
   ];
   const made = async (salt: Parameters<typeof plaintextRoot>[1]["salt"]): Promise<Evidence> => {
     const evidence = {

@@ -17,6 +17,8 @@ import { gpuClassIn } from "../../../src/provider/hardware.ts";
 import { gpuClassName } from "../../../src/market/resources.ts";
 import { parseManifest } from "../../../src/manifest.ts";
 import { MACHINE } from "../market/support.ts";
+import { verificationBy } from "../../../src/verify/calibration.ts";
+import { knowsTolerance, OCR_CALIBRATION } from "../../../src/verify/known.ts";
 
 const OWNER = "0x1111111111111111111111111111111111111111";
 const OFFER = { shape: MACHINE, rateWei: 100n, slots: 1, freeStakeWei: 1_000n };
@@ -68,6 +70,7 @@ describe("parsePolicy", () => {
       quotes: { listen: { host: "127.0.0.1", port: 99 }, url: undefined, validSeconds: 30, usd: undefined },
       open: false,
       backup: false,
+      calibrations: ["/srv/calibrations"],
       leases: {
         listen: { host: "::1", port: 0 },
         tls: { key: "/etc/neura/key.pem", cert: "/etc/neura/cert.pem" },
@@ -101,12 +104,13 @@ describe("parsePolicy", () => {
       accept: { always: "yes" },
       open: "no",
       leases: { listen: "here", tls: { key: "key.pem" }, maxGasBps: 0, draw: { afterSeconds: 0 } },
+      calibrations: ["here"],
       surprise: true,
     });
     expect(() => parsePolicy(text, "policy.json"))
       .to.throw()
       .with.property("message")
-      .that.matches(/^policy\.json has 16 faults: /)
+      .that.matches(/^policy\.json has 17 faults: /)
       .and.includes("schema is not neura/provider-policy/1")
       .and.includes('owners.allow has "0x12"')
       .and.includes("owners.allow has 5")
@@ -268,6 +272,20 @@ describe("judgeManifest", () => {
     );
     expect(judge({ needs: { cpuArchitecture: process.arch } })).to.be.undefined;
     expect(judge({ needs: { cpuArchitecture: "pdp11" } })).to.equal("RequirementsUnmet");
+  });
+
+  it("refuses tolerances that it does not know", () => {
+    const known = verificationBy(OCR_CALIBRATION);
+    const own = { ...OCR_CALIBRATION, tolerance: 0.5 };
+    expect(judge({ verification: known })).to.be.undefined;
+    expect(judge({ verification: { method: "exact/1" } })).to.be.undefined;
+    expect(judge({ verification: verificationBy(own) })).to.equal("RequirementsUnmet");
+    // Known, but measured by another method, or with other parameters.
+    expect(judge({ verification: { ...known, method: "embedding/1", parameters: {} } })).to.equal(
+      "RequirementsUnmet",
+    );
+    expect(judge({ verification: { ...known, parameters: {} } })).to.equal("RequirementsUnmet");
+    expect(knowsTolerance([OCR_CALIBRATION, own], verificationBy(own))).to.be.true;
   });
 
   it("keeps up what is a lease, and nothing else", () => {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateSync, crc32 } from "node:zlib";
 import { expect } from "chai";
@@ -6,6 +6,9 @@ import { expect } from "chai";
 import { isNeuraError } from "../../../src/errors.ts";
 import { applications } from "../../../src/provider/applications/registry.ts";
 import { openProcessRunner } from "../../../src/provider/runner/process-runner.ts";
+import { verificationBy } from "../../../src/verify/calibration.ts";
+import { OCR_CALIBRATION } from "../../../src/verify/known.ts";
+import { parseVerification } from "../../../src/verify/verification.ts";
 import { fileIn, RATE_WEI } from "../market/support.ts";
 import { Cleanup } from "../storage/support.ts";
 import { gasOf, Stage } from "./support.ts";
@@ -67,11 +70,34 @@ describe("ProviderNode with the built-in applications", function () {
     expect(text.toLowerCase()).to.include("invoice");
 
     // Whoever sent it reads it again, and finds the same.
-    const { verdict, report, checks } = await stage.world.client.audit(task.id);
+    const audited = await stage.world.client.audit(task.id, { directory });
+    const { verdict, report, checks, verification } = audited;
     expect(verdict).to.equal("pass");
+    expect(verification).to.deep.equal(verificationBy(OCR_CALIBRATION));
+    const run = JSON.parse(await readFile(join(directory, "run.json"), "utf8")) as Record<string, unknown>;
+    expect(run["verification"]).to.deep.equal(verification);
+    expect(run["units"]).to.deep.equal({ count: 1, from: "application" });
+    expect(run["determinism"]).to.include({ executionProvider: "cpu" });
     expect(report?.findings).to.have.length(1);
     expect(report).to.deep.include({ units: [0], of: 1, firstFailing: undefined });
-    expect(checks.every((check) => check.verdict === "match")).to.be.true;
+    // The archive itself is not there any more.
+    expect(checks.filter((check) => check.verdict !== "match").map(({ name }) => name)).to.deep.equal([
+      "resultRoot",
+    ]);
+    const [kept, ...others] = await stage.world.client.audits(task.id);
+    expect(kept).to.include({ verdict: "pass", method: "text/1", of: 1, passed: 1 });
+    expect(others).to.deep.equal([]);
+    await rm(directory, { recursive: true });
+  });
+
+  it("does pages again byte by byte, pictures and all, where that was ordered", async () => {
+    const verification = parseVerification({ method: "exact/1" });
+    const source = { files: ["samples/invoice.png"] };
+    const task = await stage.submit({ source, application: "ocr", verification });
+    await stage.event("delivered", { task: task.id, timeoutMs: 50_000 });
+    const { verdict, report } = await stage.world.client.audit(task.id);
+    expect(report?.findings).to.have.length(1);
+    expect(verdict).to.equal("pass");
   });
 
   it("N01_ a picture that is none is the owner's own failure, delivered with its log", async () => {

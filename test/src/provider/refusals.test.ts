@@ -74,6 +74,18 @@ describe("ProviderNode refuses", function () {
     expect(code).to.equal("envelope.truncated");
   });
 
+  it("a tolerance that it does not know", async () => {
+    const calibration = `0x${"ab".repeat(32)}`;
+    const own = salt();
+    const manifest = { verification: { method: "text/1", calibration } };
+    const { bytes } = await stage.envelope(await payloadArchive({ manifest }), { salt: own });
+    const { message, id } = await declined({ salt: own, bytes }, "RequirementsUnmet");
+    expect(message).to.contain(calibration);
+    // Its owner sees why.
+    const status = await stage.world.client.status(id);
+    expect(status).to.include({ status: "Declined", outcome: "RequirementsUnmet", fault: "None" });
+  });
+
   it("N04_ a payload of another task", async () => {
     const { bytes } = await stage.envelope(await payloadArchive(), { salt: salt() });
     const { code } = await declined({ salt: salt(), bytes }, "PayloadUnreadable");

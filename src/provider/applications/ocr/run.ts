@@ -48,6 +48,14 @@ export type OcrResult = {
 
 /** Of inference; fixed, so that a result does not depend on how many cores the machine has. */
 export const THREADS = 2;
+/** What else `loadModels` fixes. */
+const DETERMINISM = {
+  executionProvider: "cpu",
+  executionMode: "sequential",
+  graphOptimizationLevel: "all",
+  intraOpNumThreads: String(THREADS),
+  interOpNumThreads: "1",
+} as const;
 /** Readings less sure than this are taken for ornament. */
 const LEAST_CONFIDENCE = 0.5;
 /** The picture with the boxes is scaled down to this, so that a photo does not come back ten times its size [px]. */
@@ -75,11 +83,7 @@ export async function readPictures(
       models ??= await loadModels(THREADS);
       const rows = await readPicture(models, picture, parameters, context.signal);
       const lines = rows.flat();
-      const drawn = await encodePng(await drawnPicture(picture, lines));
-      const page: Page = {
-        ...pageOf(input, picture, rows),
-        boxes: { file: `output/${names[index] ?? ""}`, sha256: sha256(drawn) },
-      };
+      const { page, drawn } = await drawnPage(inputs, index, picture, rows);
       await writeFile(join(context.outputDirectory, names[index] ?? ""), drawn);
       pages.push(page);
       units.push({ name: input, inputHash: sha256(file), outputHash: sha256(JSON.stringify(page)) });
@@ -104,10 +108,23 @@ export async function readPictures(
       },
       dtype: "fp32",
       seed: null,
+      determinism: DETERMINISM,
     };
   } finally {
     await models?.release();
   }
+}
+
+/** The whole page, and the picture of it that it names. */
+export async function drawnPage(
+  inputs: readonly string[],
+  index: number,
+  picture: Picture,
+  rows: readonly (readonly ReadLine[])[],
+): Promise<{ page: Page; drawn: Uint8Array }> {
+  const drawn = await encodePng(await drawnPicture(picture, rows.flat()));
+  const boxes = { file: `output/${drawnNames(inputs)[index] ?? ""}`, sha256: sha256(drawn) };
+  return { page: { ...pageOf(inputs[index] ?? "", picture, rows), boxes }, drawn };
 }
 
 type ReadLine = { readonly quad: Quad; readonly text: string; readonly confidence: number };
