@@ -1,4 +1,5 @@
 import { mkdtempSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -86,13 +87,73 @@ describe("tasks: task", function () {
     expect(watched.stderr).to.contain("Settled: Completed");
 
     const out = join(directory, "result");
-    const result = await run(["result", id, "--out", out, "--json"]);
+    const result = await run(["result", id, "--out", out, "--no-audit", "--json"]);
     expect(result.code, result.stderr).to.equal(0);
     expect(result.json).to.include({ schema: "neura/task-result/1", sound: true, directory: out });
     expect(await textOf(out, "output", "page.txt")).to.equal("hello");
     const again = await run(["result", id, "--out", out, "--json"]);
     expect(again.code).to.equal(1);
     expect(again.json["error"]).to.include({ code: "result.exists" });
+  });
+
+  it("audits what it fetches unless told not to, keeps what was found, and shows it", async () => {
+    const file = await fileIn(directory, "scan.png", "a picture");
+    const program = await fileIn(directory, "check.sh", '#!/bin/sh\ngrep -q hello "$1/output"\n');
+    await chmod(program, 0o755);
+    const submitted = await run(["submit", file, "--checker", program, "--duration", "1m", "--json"]);
+    expect(submitted.code, submitted.stderr).to.equal(0);
+    expect(submitted.stderr).to.contain("Verified by checker/1");
+    const id = String(submitted.json["id"]);
+    const unit = { input: "a picture", output: "output/page.txt" };
+    await deliverResult(world, await world.client.status(id), provider, { unit });
+
+    // Nothing can be said without the program: that is no failure.
+    const out = join(directory, "audited");
+    const unsure = await run(["result", id, "--out", out]);
+    expect(unsure.code, unsure.stderr).to.equal(0);
+    expect(unsure.stdout)
+      .to.match(/^Unit 0 +nothing can be said: .*a program of yours that was not named/m)
+      .and.to.match(/^Verdict +nothing can be said$/m);
+    const silent = await run(["result", id, "--out", `${out}-2`, "--no-audit", "--json"]);
+    expect(silent.json).not.to.have.property("audit");
+    const told = commands({ ...environment, NEURA_NO_AUDIT: "1" });
+    const quiet = await told(["task", "result", id, "--out", `${out}-3`, "--json"]);
+    expect(quiet.json).not.to.have.property("audit");
+    expect((await told(["task", "result", id, "--out", `${out}-4`, "--dispute"])).code).to.equal(2);
+
+    // What was fetched is looked at again, and nothing is fetched.
+    const offline = commands({ ...environment, NEURA_NO_AUDIT: "1" });
+    const audited = await offline(["task", "audit", id, "--result", out, "--checker", program, "--json"]);
+    expect(audited.code, audited.stderr).to.equal(0);
+    expect(audited.json).to.include({ schema: "neura/task-audit/1", verdict: "pass" });
+    const status = await run(["status", id]);
+    expect(status.stdout).to.match(/^Audit +.*: 1 of 1 units done again by checker\/1, 1 passed/m);
+
+    // The program fails it.
+    await writeFile(join(out, "output", "page.txt"), "goodbye");
+    const failed = await run(["audit", id, "--result", out, "--checker", program]);
+    expect(failed.code).to.equal(1);
+    expect(failed.stderr).to.contain("audit without --result before you dispute");
+    expect(failed.stdout).to.match(/^Dispute +not possible/m);
+    expect((await run(["audit", id, "--units", "0"])).code).to.equal(2);
+  });
+
+  it("refuses ways to verify that there are not, before anything moves", async () => {
+    const file = await fileIn(directory, "scan.png", "a picture");
+    const wrong = async (words: string[]): Promise<string> => {
+      const { code, stderr } = await run(["submit", file, ...words]);
+      expect(code, stderr).to.equal(2);
+      return stderr;
+    };
+    expect(await wrong(["--verification", "vibes/1"]))
+      .to.contain("vibes/1")
+      .and.to.contain("exact/1");
+    expect(await wrong(["--verification", "checker/1"])).to.contain("--checker FILE");
+    expect(await wrong(["--verification", join(directory, "none.json")])).to.contain("none.json");
+    const method = await fileIn(directory, "method.json", '{"method":"exact/1"}');
+    const dry = await run(["submit", file, "--verification", method, "--dry-run", "--json"]);
+    expect(dry.code, dry.stderr).to.equal(0);
+    expect(dry.json["plan"]).to.deep.include({ verification: { method: "exact/1", parameters: {} } });
   });
 
   it("shows others what an envelope holds, and opens it with what was shown", async () => {

@@ -184,8 +184,8 @@ export async function deliverResult(
     files?: Record<string, string | Uint8Array>;
     evidence?: (evidence: Evidence) => Evidence;
     withoutEvidence?: boolean;
-    /** The file that the only unit's output is. Default: the archive. */
-    output?: string;
+    /** What the only unit was made of, and the file that is its output. Default: the archive, of nothing. */
+    unit?: { input: string; output: string };
     context?: string;
     resultHash?: string;
     secondsUsed?: number;
@@ -227,10 +227,10 @@ export async function deliverResult(
     "output/page.txt": "hello",
   };
   const archive = await archiveOf(files);
-  const output = change.output === undefined ? archive : Buffer.from(files[change.output] ?? "");
-  const units = [
-    { inputHash: ZERO_HASH, outputHash: sha256(output), stateHash: ZERO_HASH, sketchHash: ZERO_HASH },
-  ];
+  const { unit } = change;
+  const output = unit === undefined ? archive : Buffer.from(files[unit.output] ?? "");
+  const inputHash = unit === undefined ? ZERO_HASH : sha256(Buffer.from(unit.input));
+  const units = [{ inputHash, outputHash: sha256(output), stateHash: ZERO_HASH, sketchHash: ZERO_HASH }];
   const made = async (salt: Parameters<typeof plaintextRoot>[1]["salt"]): Promise<Evidence> => {
     const evidence = {
       inputRoot: await plaintextRoot([input], { salt: treeSalt(inputKey) }),
