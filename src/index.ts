@@ -209,7 +209,12 @@ export {
   sendCanary,
   tallyOf,
 } from "./mirror/canary.ts";
-export { compareMirror, type CompareOptions, type MirrorComparison } from "./mirror/compare.ts";
+export {
+  compareMirror,
+  compareMirrors,
+  type CompareOptions,
+  type MirrorComparison,
+} from "./mirror/compare.ts";
 export {
   listPlans,
   type Mirror,

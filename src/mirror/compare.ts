@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Abortable } from "../abort.ts";
-import { NeuraError } from "../errors.ts";
+import { isNeuraError, NeuraError } from "../errors.ts";
 import type { Manifest } from "../manifest.ts";
 import type { MarketContext } from "../market/context.ts";
 import { type DisputePlan, planDispute } from "../market/dispute.ts";
@@ -130,6 +130,28 @@ export async function compareMirror(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * As {@link compareMirror}, with each mirror that is delivered, oldest first. Error, where none is: that of the newest.
+ */
+export async function compareMirrors(
+  context: MarketContext,
+  id: string,
+  options: Omit<CompareOptions, "mirror"> = {},
+): Promise<MirrorComparison[]> {
+  const mirrors = (await loadPlan(context.home, id))?.mirrors ?? [];
+  if (mirrors.length < 2) return [await compareMirror(context, id, options)];
+  const comparisons: MirrorComparison[] = [];
+  for (const [index, { id: mirror }] of mirrors.entries()) {
+    try {
+      comparisons.push(await compareMirror(context, id, { ...options, mirror }));
+    } catch (error) {
+      const isWaiting = isNeuraError(error, "task.not-delivered") || isNeuraError(error, "task.no-result");
+      if (!isWaiting || (index === mirrors.length - 1 && comparisons.length === 0)) throw error;
+    }
+  }
+  return comparisons;
 }
 
 const NOTHING = { verdict: "inconclusive", wrong: [], plans: {} } as const;

@@ -1,6 +1,6 @@
 import { formatAmount, parseAmount, type Unit } from "../../src/amount.ts";
 import { NeuraError } from "../../src/errors.ts";
-import { compareMirror, type MirrorComparison, type Side } from "../../src/mirror/compare.ts";
+import { compareMirrors, type MirrorComparison, type Side } from "../../src/mirror/compare.ts";
 import { mirrorTask } from "../../src/mirror/mirror.ts";
 import { parseAddress } from "../address.ts";
 import { action, type Context } from "../context.ts";
@@ -50,12 +50,23 @@ async function compared(given: MirrorArguments, context: Context): Promise<Comma
   }
   const { mirrors, deployment } = await openMirrors(context);
   const { out, signal, home } = context;
-  const comparison = await out.step("Comparing the deliveries", () => compareMirror(mirrors, id, { signal }));
-  const { status, mirror, ...data } = comparison;
+  const comparisons = await out.step("Comparing the deliveries", () =>
+    compareMirrors(mirrors, id, { signal }),
+  );
+  const money = { home, currency: deployment.currency };
   return {
-    data: { task: status.id, mirror: { ...mirror, status: mirror.status.status }, ...data },
-    text: comparisonText(comparison, { home, currency: deployment.currency }),
-    exitCode: comparison.verdict === "agree" ? EXIT.done : EXIT.failed,
+    data: {
+      task: id,
+      comparisons: comparisons.map(({ status, mirror, ...found }) => ({
+        status: status.status,
+        mirror: { ...mirror, status: mirror.status.status },
+        ...found,
+      })),
+    },
+    text: [...comparisons.map((each) => comparisonText(each, money)), ...majorityText(comparisons)].join(
+      "\n\n",
+    ),
+    exitCode: comparisons.every(({ verdict }) => verdict === "agree") ? EXIT.done : EXIT.failed,
   };
 }
 
@@ -97,6 +108,17 @@ function comparisonText(comparison: MirrorComparison, money: { home: string; cur
         ]
       : []),
   ]);
+}
+
+/** What several mirrors say together, where nothing is known to be wrong. */
+function majorityText(comparisons: readonly MirrorComparison[]): string[] {
+  const against = comparisons.filter(({ verdict }) => verdict === "disagree");
+  const known = comparisons.some(({ wrong }) => wrong.length > 0);
+  if (comparisons.length < 2 || against.length === 0 || known) return [];
+  if (against.length === comparisons.length)
+    return ["No mirror agrees with the task: unless all of them fake, its provider is wrong."];
+  const alone = against.map(({ mirror }) => mirror.provider).join(", ");
+  return [`Others agree with the task, and ${alone} with none of them.`];
 }
 
 function disputeText(

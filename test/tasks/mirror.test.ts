@@ -4,8 +4,8 @@ import { expect } from "chai";
 import { network } from "hardhat";
 
 import { writeDeployment } from "../../src/deployment.ts";
-import type { StoredKey } from "../../src/keystore.ts";
-import { type Account, createWorld, deliverResult, fileIn, type World } from "../src/market/support.ts";
+import { fileIn } from "../src/market/support.ts";
+import { createMirrorWorld, type MirrorWorld, sell } from "../src/mirror/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
 import { commands, type Ended, startChain } from "./command.ts";
 
@@ -15,18 +15,14 @@ const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cda
 describe("tasks: mirror, canary", function () {
   this.timeout(120_000);
   const cleanup = new Cleanup();
-  let world: World;
-  let sellers: { account: Account; key: StoredKey }[];
+  let world: MirrorWorld;
   let environment: Record<string, string>;
   let directory: string;
 
   before(async () => {
     const url = await startChain(cleanup);
     const connection = await network.create({ network: "local", override: { url } });
-    world = await createWorld(cleanup, { connection });
-    sellers = [];
-    for (const account of world.others.slice(0, 2))
-      sellers.push({ account, key: await world.register(account) });
+    world = await createMirrorWorld(cleanup, { connection });
     directory = cleanup.directory();
     const deployment = join(directory, "deployment.json");
     await writeDeployment(deployment, world.deployment);
@@ -44,16 +40,13 @@ describe("tasks: mirror, canary", function () {
     return await commands(environment)([...words, "--json"]);
   }
 
-  async function deliver(id: string): Promise<void> {
-    const status = await world.client.status(id);
-    const seller = sellers.find(({ account }) => account.address === status.terms.provider);
-    if (seller === undefined) throw new Error("it is nobody's task");
-    await deliverResult(world, status, seller);
+  async function deliver(id: string, fake?: Parameters<typeof sell>[3]): Promise<void> {
+    await sell(world, await world.client.status(id), cleanup, fake);
   }
 
   it("decides, orders, compares and lists, and says nothing of what it decided", async () => {
     const file = await fileIn(directory, "notes.txt", "some notes");
-    const words = ["task", "submit", file, "--application", "other", "--duration", "1m"];
+    const words = ["task", "submit", file, "--application", "noop", "--duration", "1m"];
     for (const wrong of [
       ["--mirror", "2"],
       ["--mirror-delay", "1h"],
@@ -88,15 +81,18 @@ describe("tasks: mirror, canary", function () {
     expect((await run("task", "mirror", id, "--compare")).json["error"]).to.include({
       code: "task.not-delivered",
     });
-    await deliver(mirror?.id ?? "");
+    await deliver(mirror?.id ?? "", { fake: () => Buffer.from("no notes") });
     const compared = await run("task", "mirror", id, "--compare");
-    expect(compared.code, compared.stderr).to.equal(0);
-    expect(compared.json).to.include({ task: id, verdict: "agree" });
+    expect(compared.code, compared.stderr).to.equal(1);
+    const [found] = compared.json["comparisons"] as Record<string, unknown>[];
+    expect(found).to.deep.include({ verdict: "disagree", differing: [0], decidedBy: "here" });
     const text = await commands(environment)(["task", "mirror", id, "--compare"]);
-    expect(text.stdout).to.contain("the two agree");
+    expect(text.stdout).to.contain("THE TWO DISAGREE");
+    expect(text.stdout).to.contain("the mirror's provider, first at unit 0, by doing it here");
+    expect(text.stdout).to.contain("it was ordered without --challenge");
     const mixed = await run("task", "mirror", id, "--compare", "--units", "2");
     expect(mixed.json["error"]).to.include({ code: "usage.compare" });
-    expect((await run("task", "mirror", id)).json["error"]).to.include({ code: "mirror.no-provider" });
+    expect((await run("task", "mirror", id)).json["error"]).to.include({ code: "mirror.no-account" });
   });
 
   it("makes, sends and checks canaries", async () => {
@@ -111,8 +107,7 @@ describe("tasks: mirror, canary", function () {
     await run("canary", "fund", "1ANKR");
     const sent = await run("canary", "send", name, "--max-cost", "1ANKR");
     expect(sent.code, sent.stderr).to.equal(0);
-    await deliver(String(sent.json["id"]));
-    // What was delivered is no copy of the page.
+    await deliver(String(sent.json["id"]), { fake: () => Buffer.from("no page") });
     const checked = await run("canary", "check");
     expect(checked.code).to.equal(1);
     expect(checked.json["checked"]).to.have.length(1);

@@ -24,7 +24,7 @@ import {
   sweepAccounts,
 } from "../../../src/mirror/accounts.ts";
 import { checkCanary, createCanary, listCanaries, sendCanary, tallyOf } from "../../../src/mirror/canary.ts";
-import { compareMirror } from "../../../src/mirror/compare.ts";
+import { compareMirror, compareMirrors } from "../../../src/mirror/compare.ts";
 import { checkMirrorable, loadPlan, mirrorTask, planMirror, runMirrors } from "../../../src/mirror/mirror.ts";
 import { Secret } from "../../../src/secret.ts";
 import { drawUnits } from "../../../src/verify/units.ts";
@@ -195,6 +195,12 @@ describe("mirror: orders that nobody can tell apart", function () {
     const [second, third] = [await mirrorTask(world.context, id), await mirrorTask(world.context, id)];
     expect(new Set([terms.provider, second.provider, third.provider]).size).to.equal(3);
     expect(second.account).not.to.equal(third.account);
+    expect((await errorOf(compareMirrors(world.context, id))).code).to.equal("task.not-delivered");
+    for (const each of [id, second.id]) await sold(each);
+    expect(await compareMirrors(world.context, id)).to.have.length(1);
+    await sold(third.id, faking(1));
+    const verdicts = (await compareMirrors(world.context, id, { redo: 0 })).map(({ verdict }) => verdict);
+    expect(verdicts).to.deep.equal(["agree", "disagree"]);
     expect((await errorOf(mirrorTask(world.context, id))).code).to.equal("mirror.no-provider");
     const named = mirrorTask(world.context, id, { provider: terms.provider });
     expect((await errorOf(named)).code).to.equal("mirror.same-provider");
@@ -364,7 +370,9 @@ describe("mirror: orders that nobody can tell apart", function () {
 
   it("makes other pictures of the same page, and knows what is on them", async () => {
     await world.fundedAccount(FUNDS);
-    const page = "samples/letter.jpg";
+    const page = join(directory, "letter.jpg");
+    const { default: sharp } = await import("sharp");
+    await sharp("samples/letter.jpg").resize({ width: 480 }).toFile(page);
     const canary = await createCanary(world.context, { from: { files: [page] } });
     const [name = ""] = canary.inputs;
     expect(name).not.to.equal("letter.jpg");

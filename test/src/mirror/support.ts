@@ -9,7 +9,6 @@ import type { StoredKey } from "../../../src/keystore.ts";
 import { openMarket } from "../../../src/market/context.ts";
 import { Outcome } from "../../../src/market/outcome.ts";
 import { encodeReport, encodeTerms, type Task, workHash } from "../../../src/market/terms.ts";
-import type { TaskStatus } from "../../../src/market/status.ts";
 import { createPoolAccount, type MirrorContext, type PoolAccount } from "../../../src/mirror/accounts.ts";
 import { applicationFor } from "../../../src/provider/applications/registry.ts";
 import { fetchPayload, openPayload } from "../../../src/provider/payload.ts";
@@ -41,8 +40,11 @@ export interface MirrorWorld extends World {
   fundedAccount(amountWei: bigint): Promise<PoolAccount>;
 }
 
-export async function createMirrorWorld(cleanup: Cleanup): Promise<MirrorWorld> {
-  const world = await createWorld(cleanup);
+export async function createMirrorWorld(
+  cleanup: Cleanup,
+  options: Parameters<typeof createWorld>[1] = {},
+): Promise<MirrorWorld> {
+  const world = await createWorld(cleanup, options);
   const [one, two, three] = world.others;
   if (one === undefined || two === undefined || three === undefined) throw new Error("no accounts");
   const sellers = [
@@ -94,7 +96,7 @@ export interface Seen {
  */
 export async function sell(
   world: MirrorWorld,
-  task: Pick<TaskStatus, "id" | "terms" | "work"> & Task,
+  task: Task,
   cleanup: Cleanup,
   { fake }: { fake?: ((unit: number, output: Buffer) => Buffer) | undefined } = {},
 ): Promise<Seen> {
