@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "chai";
@@ -109,6 +109,55 @@ describe("tasks: orders, disputes, leases, models", function () {
     const settled = await run(["task", "settle", id]);
     expect(settled.code).to.equal(1);
     expect(settled.stderr).to.contain("it has ended (RuledForOwner)");
+  });
+
+  it("disputes what an audit finds wrong where that is worth it, and says why it does not elsewhere", async () => {
+    const created = await run(["arbiter", "create", "--fee-bps", "500", "--time", "2d", "--json"], {
+      NEURA_PRIVATE_KEY: SECOND_KEY,
+    });
+    const program = await fileIn(directory, "never.sh", "#!/bin/sh\necho it is too short\nexit 1\n");
+    chmodSync(program, 0o755);
+    const deliver = async (price: string): Promise<string> => {
+      const words = ["task", "submit", file, "--duration", "1m", "--price", price, "--checker", program];
+      const challenge = ["--challenge", "1h", "--arbiter", String(created.json["address"])];
+      const { json, code, stderr } = await run([...words, ...challenge, "--json"]);
+      expect(code, stderr).to.equal(0);
+      const status = await world.client.status(String(json["id"]));
+      const unit = { input: "a picture", output: "output/page.txt" };
+      await deliverResult(world, status, provider, { unit });
+      return status.id;
+    };
+    const result = async (id: string) =>
+      await run(["task", "result", id, "--out", join(directory, id), "--checker", program, "--dispute"]);
+
+    const cheap = await deliver("0.00006ANKR");
+    const shown = await run(["task", "status", cheap]);
+    expect(shown.stdout).to.match(
+      /^To dispute +takes a bond of .*: not worth it, as it is for deliveries of more/m,
+    );
+    const left = await result(cheap);
+    expect(left.code).to.equal(1);
+    expect(left.stdout).to.match(/^Unit 0 +NOT WHAT IT SHOULD BE: .*it is too short$/m);
+    expect(left.stderr).to.contain("Not disputed: a dispute takes a bond of").and.contain("not worth it");
+    expect((await world.client.status(cheap)).dispute).to.equal(undefined);
+
+    const dear = await deliver("1ANKR");
+    const disputed = await result(dear);
+    expect(disputed.code, disputed.stderr).to.equal(1);
+    expect(disputed.stdout).to.match(/^Disputed +from unit 0 on, by 0x/m);
+    const { status, dispute } = await world.client.status(dear);
+    expect(status).to.equal("Disputed");
+    expect(dispute?.unit).to.equal(0n);
+    const after = await run(["task", "status", dear]);
+    expect(after.stdout).to.match(/^Audit +.*checker\/1, 0 passed: NOT WHAT IT SHOULD BE$/m);
+    expect(after.stdout).not.to.contain("To dispute");
+
+    // A receipt lists what was found, be it good or bad.
+    const receipt = await run(["task", "receipt", dear, "--out", join(directory, "dear.json"), "--json"]);
+    expect(receipt.code, receipt.stderr).to.equal(0);
+    expect(receipt.json["assurance"]).to.deep.equal([
+      { kind: "unit-audit", units: 1, of: 1, by: "owner", passed: 0 },
+    ]);
   });
 
   it("registers a model, orders with it, and starts a lease that is shown as one", async () => {
