@@ -41,7 +41,8 @@ export interface MirrorPlan {
 }
 
 const SCHEMA = "neura/mirror/1";
-const DEFAULT_DELAY = 3600;
+/** Within which a mirror is ordered if nothing else is said [s]. */
+export const DEFAULT_DELAY = 3600;
 const DEFAULT_MAX_BYTES = 4 * 1024 ** 3;
 
 export interface PlanOptions {

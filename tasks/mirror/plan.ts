@@ -1,7 +1,7 @@
 import { parseAmount } from "../../src/amount.ts";
 import type { Deployment } from "../../src/deployment.ts";
 import { messageOf, NeuraError } from "../../src/errors.ts";
-import { planMirror } from "../../src/mirror/mirror.ts";
+import { DEFAULT_DELAY, planMirror } from "../../src/mirror/mirror.ts";
 import type { Context } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { parseProbability } from "./open.ts";
@@ -12,6 +12,7 @@ export interface MirrorPlanArguments {
   readonly mirrorMaxPrice: string | undefined;
   readonly mirrorDelay: string | undefined;
   readonly startWithin: string;
+  readonly challenge: string | undefined;
   readonly signOnly: string | undefined;
 }
 
@@ -20,7 +21,7 @@ export interface MirrorPlanArguments {
  * then: what goes wrong here is a warning. Errors: `usage.*`.
  */
 export function mirrorPlanner(
-  { mirror, mirrorMaxPrice, mirrorDelay, startWithin, signOnly }: MirrorPlanArguments,
+  { mirror, mirrorMaxPrice, mirrorDelay, startWithin, challenge, signOnly }: MirrorPlanArguments,
   { currency }: Deployment,
   { home, out }: Context,
 ): ((task: string) => Promise<void>) | undefined {
@@ -41,6 +42,11 @@ export function mirrorPlanner(
     maxDelaySeconds: mirrorDelay === undefined ? undefined : parseDuration(mirrorDelay, "delay"),
     startWithinSeconds: parseDuration(startWithin, "time to start"),
   };
+  const { maxDelaySeconds = DEFAULT_DELAY } = options;
+  if (challenge === undefined)
+    out.note("Warning: without --challenge a mirror can show who fakes, and brings nothing back.");
+  else if (parseDuration(challenge, "challenge period") <= maxDelaySeconds)
+    out.note("Warning: its challenge period may be over before a mirror is ordered: see --mirror-delay.");
   return async (task) => {
     try {
       await planMirror(home, task, { ...options, nowSeconds: Math.floor(Date.now() / 1000) });

@@ -59,6 +59,7 @@ describe("tasks: mirror, canary", function () {
     const submitted = await run(...words, "--mirror", "1", "--mirror-delay", "0s");
     expect(submitted.code, submitted.stderr).to.equal(0);
     expect(submitted.stderr).to.contain("`mirror run` orders what is due");
+    expect(submitted.stderr).to.contain("without --challenge a mirror can show who fakes");
     const id = String(submitted.json["id"]);
 
     const created = await run("mirror", "account", "create");
