@@ -27,7 +27,7 @@ contract Jury is IJury, JurySeats {
     uint256 private constant SECOND_PANEL = 15;
     /// @dev So many seats are looked at for each that is needed: those that left, are at risk already or are a party's are
     /// passed over.
-    uint256 private constant TRIES = 8;
+    uint256 private constant TRIES = 16;
     /// @dev From here to the block whose hash stands for a provider's silence.
     uint256 private constant SUMMON_BLOCKS = 5;
     /// @dev From the end of the concession window to the last second of {finish}, two rounds included: draw 2, payload,
@@ -729,9 +729,10 @@ contract Jury is IJury, JurySeats {
         return Math.ceilDiv((terms.maximumCost() + terms.assurance.collateralWei()) * BPS, 2 * seatWei);
     }
 
-    /// @dev The share of price and collateral that comes to the jury's fee, rounded up.
+    /// @dev The share of price and collateral that comes to the jury's fee, rounded down: else half of what it is more
+    /// would be the owner's gain.
     function _silenceBps(Terms calldata terms, uint256 feeWei) private pure returns (uint256) {
-        return Math.ceilDiv(feeWei * BPS, terms.maximumCost() + terms.assurance.collateralWei());
+        return (feeWei * BPS) / (terms.maximumCost() + terms.assurance.collateralWei());
     }
 
     function _isForProvider(uint256 providerBps) private pure returns (bool) {

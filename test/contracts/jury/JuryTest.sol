@@ -11,7 +11,6 @@ import {
     Delivery,
     Outcome,
     Price,
-    Report,
     Status,
     TaskId,
     Terms
@@ -119,11 +118,15 @@ abstract contract JuryTest is FeaturesTest {
         submit();
         accept();
         vm.warp(DISPUTED);
-        Delivery memory delivery = deliveryOf(Outcome.Completed, 400);
-        delivery.evidenceHash = hashOf(evidence);
+        Delivery memory delivery = deliveryWith(hashOf(evidence));
         vm.prank(PROVIDER);
         market.deliver(terms, workHash, delivery);
         delivered = deliveredOf(delivery);
+    }
+
+    function deliveryWith(bytes32 evidenceHash) internal pure returns (Delivery memory delivery) {
+        delivery = deliveryOf(Outcome.Completed, 400);
+        delivery.evidenceHash = evidenceHash;
     }
 
     function disputeIt(bytes32 shown) internal {

@@ -12,6 +12,8 @@ interface Vm {
     /// constant of the transaction.
     function getBlockTimestamp() external view returns (uint256 timestamp);
 
+    function roll(uint256 blockNumber) external;
+
     function chainId(uint256 id) external;
 
     function deal(address account, uint256 balance) external;
