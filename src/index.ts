@@ -271,6 +271,11 @@ export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.
 export { createReceipt, type MadeReceipt, type ReceiptOptions } from "./receipt/create.ts";
 export { parseReceipt, type Receipt } from "./receipt/receipt.ts";
 export { type ReceiptReport, verifyReceipt, type VerifyOptions } from "./receipt/verify.ts";
+export type { AuditReport, DeliveredUnit, Finding } from "./verify/audit.ts";
+export type { KeptAudit } from "./verify/audits.ts";
+export type { AuditTaskOptions, DisputeOutlook, TaskAudit } from "./verify/task.ts";
+export type { DeliveredWork, Redo } from "./verify/work.ts";
+export { parseVerification, type Verification } from "./verify/verification.ts";
 export { Secret } from "./secret.ts";
 export { type BurnPreview, burnShares, previewBurn } from "./share/burn.ts";
 export {
