@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateSync, crc32 } from "node:zlib";
 import { expect } from "chai";
+import sharp from "sharp";
 
 import { isNeuraError } from "../../../src/errors.ts";
 import { applications } from "../../../src/provider/applications/registry.ts";
@@ -92,7 +93,9 @@ describe("ProviderNode with the built-in applications", function () {
 
   it("does pages again byte by byte, pictures and all, where that was ordered", async () => {
     const verification = parseVerification({ method: "exact/1" });
-    const source = { files: ["samples/invoice.png"] };
+    const part = { left: 0, top: 0, width: 500, height: 200 };
+    const picture = await sharp("samples/invoice.png").extract(part).png().toBuffer();
+    const source = { files: [await fileIn(cleanup.directory(), "part.png", picture)] };
     const task = await stage.submit({ source, application: "ocr", verification });
     await stage.event("delivered", { task: task.id, timeoutMs: 50_000 });
     const { verdict, report } = await stage.world.client.audit(task.id);
