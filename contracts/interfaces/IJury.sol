@@ -78,7 +78,8 @@ interface IJury is IArbiter, IJurySeats {
     }
 
     event JurySummoned(TaskId indexed id, uint256 blockNumber);
-    /// @notice A panel was drawn; `seats` are counted from 0. It waits for the payload until `until` [s].
+    /// @notice A panel was drawn; `seats` are counted from 0. It waits for the payload until `until` [s]. `drawNonce` is zero
+    /// where the provider kept it; `evidence` may be, too, and is then in the delivery's trace or nowhere.
     event JuryDrawn(
         TaskId indexed id,
         uint256 round,
@@ -86,6 +87,7 @@ interface IJury is IArbiter, IJurySeats {
         uint256[] seats,
         address[] voters,
         bytes32 seed,
+        bytes32 drawNonce,
         Evidence evidence,
         uint256 until
     );
@@ -137,7 +139,7 @@ interface IJury is IArbiter, IJurySeats {
     // ---- Draw ----
 
     /// @notice Draws the panel. Usually by the provider, which alone knows `drawNonce`, until {stepSeconds} after its time
-    /// to concede; where it was summoned, by anyone, and then without the nonce.
+    /// to concede; where it was summoned, by anyone, without the nonce, and with the evidence or all zeros for it.
     /// @param auditSeed The owner's half, which its dispute has shown.
     /// @param eligible See {eligibleSeats}, for the class of the task and the last second to begin it.
     function draw(

@@ -31,7 +31,8 @@ interface ITasks {
     /// after it for {ITaskViews.declineWindow}, and then it counts as declined.
     function decline(Terms calldata terms, bytes32 workHash, Outcome reason) external;
 
-    /// @notice Pays a delivery with a challenge period: the owner at any time in it, anyone after it.
+    /// @notice Pays a delivery with a challenge period: the owner at any time in it, and its arbiter, which a proof may have
+    /// convinced; anyone after it.
     function settle(Terms calldata terms, bytes32 workHash, Delivered calldata delivered) external;
 
     /// @notice Sends the whole balance of `provider` to its payout address. Provider or operator.

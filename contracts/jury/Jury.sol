@@ -130,6 +130,8 @@ contract Jury is IJury, JurySeats {
     /// @dev What a panel is drawn with, and who.
     struct Panel {
         bytes32 seed;
+        /// Zero where the provider kept it.
+        bytes32 drawNonce;
         uint256 round;
         uint256 size;
         uint256 class;
@@ -160,15 +162,17 @@ contract Jury is IJury, JurySeats {
         bytes32 workHash = _hash(work);
         Facts memory facts = _loadDisputed(terms, workHash, delivered);
         Case storage case_ = _cases[facts.id];
-        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed);
+        bool isSummoned = case_.step == Step.Summoned;
+        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed, isSummoned);
         Panel memory panel;
-        if (case_.step == Step.Summoned) {
+        if (isSummoned) {
             panel.seed = _summonedSeed(facts.id, auditSeed, case_.until);
             _seeds[facts.id] = panel.seed;
         } else {
             _requireStep(facts.id, case_.step, Step.None);
             _requireUntil(facts.id, facts.disputedAt + _concessionWindow + stepSeconds);
             panel.seed = _committedSeed(facts.id, evidence, auditSeed, drawNonce);
+            panel.drawNonce = drawNonce;
         }
         _prepare(panel, facts, terms, work.resources, workHash, eligible);
         // Effect
@@ -176,7 +180,7 @@ contract Jury is IJury, JurySeats {
         _draw(panel);
         (uint256 words, ) = _pack(panel);
         (case_.class, case_.panel) = (uint16(panel.class), uint96(words));
-        case_.isSilent = case_.step == Step.Summoned;
+        case_.isSilent = isSummoned;
         if (panel.found <= FIRST_PANEL / 2) {
             // One cannot outvote anybody: its seat is free again.
             if (panel.found != 0) _seats[panel.class][panel.seats[0]].atRiskBps -= uint16(panel.riskBps);
@@ -211,15 +215,18 @@ contract Jury is IJury, JurySeats {
         emit JurySummoned(facts.id, awaited);
     }
 
-    /// @dev Both halves of the seed are what terms and delivery commit to, and the evidence is the delivery's.
+    /// @dev The owner's half is what the terms commit to, and the evidence is the delivery's; or none, where the provider is
+    /// silent: nobody else may know what it committed to.
     function _requireCommitted(
         TaskId id,
         Terms calldata terms,
         Delivered calldata delivered,
         Evidence calldata evidence,
-        bytes32 auditSeed
+        bytes32 auditSeed,
+        bool isSilent
     ) private pure {
         if (keccak256(abi.encode(auditSeed)) != terms.salt) revert Jury_WrongSeed(id);
+        if (isSilent && evidence.isEmpty()) return;
         if (evidence.hash() != delivered.evidenceHash) revert Jury_WrongEvidence(id);
     }
 
@@ -452,10 +459,13 @@ contract Jury is IJury, JurySeats {
         if (case_.round != 0) revert Jury_WrongStep(facts.id, case_.step);
         if (block.timestamp <= until) revert Jury_TooEarly(facts.id, until + 1, block.timestamp);
         _requireUntil(facts.id, until + stepSeconds);
-        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed);
+        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed, case_.isSilent);
         Panel memory panel;
         panel.seed = _seeds[facts.id];
-        if (panel.seed == 0) panel.seed = _committedSeed(facts.id, evidence, auditSeed, drawNonce);
+        if (!case_.isSilent) {
+            panel.seed = _committedSeed(facts.id, evidence, auditSeed, drawNonce);
+            panel.drawNonce = drawNonce;
+        }
         _prepare(panel, facts, terms, work.resources, workHash, eligible);
         (, panel.before) = panelOf(facts.id, 0);
         // Effect

@@ -41,6 +41,12 @@ library EvidenceLib {
         return keccak256(abi.encode(TYPEHASH, evidence));
     }
 
+    /// @notice Whether it says nothing.
+    function isEmpty(Evidence calldata evidence) internal pure returns (bool) {
+        bytes32 all = evidence.inputRoot | evidence.resultRoot | evidence.unitsRoot;
+        return all | bytes32(evidence.unitCount) | evidence.runHash | evidence.drawCommit == 0;
+    }
+
     /// @notice Whether `branch` leads from the unit to the root of this evidence, its lowest sibling first.
     /// @dev A leaf is the hash of five words and a node of two: none passes for the other.
     function holds(

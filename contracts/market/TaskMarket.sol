@@ -204,10 +204,9 @@ contract TaskMarket is ITasks, TaskBook, Escrow, ProtocolFee {
         _requireStatus(id, state, Status.Delivered);
         _requireDelivery(id, state, delivered);
         uint256 period = state.since() + terms.conditions.challengePeriod();
-        // A delegate can buy for its owner, but not give up what its owner can still dispute.
-        if (block.timestamp <= period && msg.sender != terms.owner) {
+        // A delegate can buy for its owner, but not give up what its owner can still dispute. The arbiter would rule so.
+        if (block.timestamp <= period && msg.sender != terms.owner && msg.sender != terms.assurance.arbiter())
             revert TaskMarket_NotOwner(id, msg.sender);
-        }
         // Effect
         address provider = _providerOf(id, state, terms);
         _tasks[id] = state.to(Status.Settled, state.outcome());

@@ -156,6 +156,36 @@ contract JuryStepsTest is JuryTest {
         assertLe(market.balanceOf(OWNER), bond - penalty + fee / 20 + 2, "a false accusation brings nothing");
     }
 
+    /// @dev What a provider committed to, nobody may know: its silence then does not save it. Who draws in its stead says
+    /// what it knows, all or nothing.
+    function testFuzz_A22_evidenceNobodyKnows(uint8 word) external {
+        disputed(Stakes(1e19, 1e19));
+        delete evidence;
+        assertTrue(!may(PROVIDER, drawCall()), "not in the provider's own time");
+        vm.warp(CONCEDED_BY + STEP + 1);
+        vm.roll(1_000);
+        bid(STRANGER, summonCall());
+        vm.roll(1_006);
+        uint256 snapshot = vm.snapshotState();
+        if (word % 6 == 0) evidence.inputRoot = "x";
+        else if (word % 6 == 1) evidence.resultRoot = "x";
+        else if (word % 6 == 2) evidence.unitsRoot = "x";
+        else if (word % 6 == 3) evidence.unitCount = 1;
+        else if (word % 6 == 4) evidence.runHash = "x";
+        else evidence.drawCommit = "x";
+        assertTrue(!may(OWNER, drawCall()), "neither the one nor the other");
+        vm.revertToState(snapshot);
+        delete evidence;
+        bid(OWNER, drawCall());
+        deliberate(three(0, 0, 0));
+        vm.warp(untilNow() + 1);
+        appeal();
+        deliberate(fifteen(15, 0));
+        finish();
+        assertEnded(Outcome.RuledForOwner);
+        assertSolvent(JURORS);
+    }
+
     // ---- What the owner has to do ----
 
     /// @dev An owner that keeps its seed to itself has lost as soon as the provider can concede no more.
