@@ -309,7 +309,17 @@ contract Jury is IJury, JurySeats {
     }
 
     function _announce(Panel memory panel, TaskId id, Evidence calldata evidence, uint256 until) private {
-        emit JuryDrawn(id, panel.round, panel.class, panel.seats, panel.voters, panel.seed, evidence, until);
+        emit JuryDrawn(
+            id,
+            panel.round,
+            panel.class,
+            panel.seats,
+            panel.voters,
+            panel.seed,
+            panel.drawNonce,
+            evidence,
+            until
+        );
     }
 
     function _pack(Panel memory panel) private pure returns (uint256 first, uint256 second) {
