@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IArbiter} from "../interfaces/IArbiter.sol";
 import {IProvenArbiter} from "../interfaces/IProvenArbiter.sol";
@@ -74,7 +75,8 @@ contract ProvenArbiter is IProvenArbiter, EIP712 {
         bytes32 workHash,
         Delivered calldata delivered
     ) external override {
-        uint256 until = market.disputeOf(market.idOf(terms, workHash)).rulingBy - REFUSAL_SECONDS;
+        uint256 rulingBy = market.disputeOf(market.idOf(terms, workHash)).rulingBy;
+        uint256 until = Math.saturatingSub(rulingBy, REFUSAL_SECONDS);
         if (block.timestamp <= until) revert ProvenArbiter_TooEarly(until, block.timestamp);
         market.rule(terms, workHash, delivered, 0);
     }
