@@ -335,7 +335,7 @@ contract Jury is IJury, JurySeats {
     /// @inheritdoc IJury
     function handOver(Terms calldata terms, bytes32 workHash, string calldata uri) external override {
         // Check
-        Facts memory facts = _load(terms, workHash);
+        Facts memory facts = _look(terms, workHash);
         TaskId id = facts.id;
         if (msg.sender != terms.owner) {
             IEscrow.Delegation memory delegation = market.delegationOf(terms.owner, msg.sender);
@@ -714,9 +714,13 @@ contract Jury is IJury, JurySeats {
 
     // ---- Checks ----
 
-    function _load(Terms calldata terms, bytes32 workHash) private view returns (Facts memory facts) {
+    function _look(Terms calldata terms, bytes32 workHash) private view returns (Facts memory facts) {
         facts.id = market.idOf(terms, workHash);
         (facts.status, facts.outcome, facts.disputedAt, ) = market.taskOf(facts.id);
+    }
+
+    function _load(Terms calldata terms, bytes32 workHash) private view returns (Facts memory facts) {
+        facts = _look(terms, workHash);
         IDisputes.Dispute memory open = market.disputeOf(facts.id);
         (facts.feeWei, facts.rulingBy, facts.isSeedShown) = (open.feeWei, open.rulingBy, open.isSeedShown);
     }

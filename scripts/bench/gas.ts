@@ -2,7 +2,8 @@
  * `./neura bench gas [--json] [--update]`: the gas of whole jobs, all sides together, in the steady state: a party's later
  * job, references of 46 bytes, protocol fee on, metered with an unused part going back. The plain figures are without
  * collateral, the others with it where their terms need it. Then the gas of single transactions of a revenue share, of a
- * model's ownership, of the bridge and of an opening proof. Each figure stands next to the floor that it consists of.
+ * model's ownership, of the bridge, of an opening proof, of evidence (what it adds to a delivery, and showing one unit of
+ * 1,024), and of disputes that three or fifteen more jurors decide. Each figure stands next to the floor that it consists of.
  * `--update` writes `test/gas.json`, with which the tests compare.
  */
 import { realpathSync } from "node:fs";
@@ -14,6 +15,7 @@ import Table from "cli-table3";
 import { BRIDGE_LIMITS, measureBridge } from "./gas/bridge.ts";
 import { DEED_LIMITS, DEEDS_ELSEWHERE, measureDeeds } from "./gas/deeds.ts";
 import type { Figure } from "./gas/figure.ts";
+import { JURY_LIMITS, measureJuries } from "./gas/jury.ts";
 import { MARKET_LIMITS, measureMarket } from "./gas/market.ts";
 import { measureOpenings, OPENING_LIMITS } from "./gas/opening.ts";
 import { measureShares, SHARE_LIMITS } from "./gas/shares.ts";
@@ -25,6 +27,7 @@ export const LIMITS: Readonly<Record<string, number>> = {
   ...DEED_LIMITS,
   ...BRIDGE_LIMITS,
   ...OPENING_LIMITS,
+  ...JURY_LIMITS,
 };
 
 /** What the same costs in other implementations [gas]. */
@@ -40,6 +43,7 @@ export async function measureGas(): Promise<Record<string, Figure>> {
     ...(await measureDeeds()),
     ...(await measureBridge()),
     ...(await measureOpenings()),
+    ...(await measureJuries()),
   };
 }
 

@@ -513,6 +513,21 @@ describe("ProviderRegistry", () => {
       expect(await balanceOf(laterMarket.address)).to.equal(FUNDS_WEI + 10n);
     });
 
+    it("A20_markets lock at once that came before anybody was registered", async () => {
+      const { registry, networkHelpers, parties } = await deployRegistry();
+      const { admin, provider, laterMarket, stranger } = parties;
+      await registry.connect(admin).authorizeMarket(laterMarket.address);
+      const now = BigInt(await networkHelpers.time.latest());
+      expect(await registry.marketEffectiveAt(laterMarket.address)).to.equal(now);
+      await registry.connect(provider).register(provider.address, provider.address, OFFER);
+      await registry.connect(provider).stake(STAKE_WEI, { value: STAKE_WEI });
+      await registry.connect(laterMarket).lock(provider.address, STAKE_WEI);
+      expect(await registry.freeStakeOf(provider.address)).to.equal(0n);
+      await registry.connect(admin).authorizeMarket(stranger.address);
+      const later = BigInt(await networkHelpers.time.latest());
+      expect(await registry.marketEffectiveAt(stranger.address)).to.equal(later + PERIOD);
+    });
+
     it("RevertWhen_market is nobody or known, or the caller not the admin", async () => {
       const fixture = await deploy();
       const { ethers, registry, parties } = fixture;

@@ -1,0 +1,306 @@
+/** Gas of what makes results authentic: evidence, one unit of it, and a dispute that jurors decide. */
+import {
+  type ContractTransactionResponse,
+  id as hashOf,
+  keccak256,
+  parseEther,
+  type Signer,
+  ZeroAddress,
+  ZeroHash,
+} from "ethers";
+import { network } from "hardhat";
+import type { NetworkConnection } from "hardhat/types/network";
+
+import { type Evidence, evidenceHash, unitsRoot } from "../../../src/market/evidence.ts";
+import { Outcome } from "../../../src/market/outcome.ts";
+import { packResources } from "../../../src/market/resources.ts";
+import {
+  encodeReport,
+  encodeTerms,
+  encodeWork,
+  maximumCostWei,
+  taskId,
+  type Terms,
+  workHash as workHashOf,
+} from "../../../src/market/terms.ts";
+import { unitProof } from "../../../src/verify/units.ts";
+import {
+  ITaskMarket__factory,
+  Jury__factory,
+  ProviderRegistry__factory,
+  TaskMarket__factory,
+  TaskMarketExtension__factory,
+  UnitOpener__factory,
+} from "../../../types/index.ts";
+import { difference, type Figure, NOTHING, plusTransaction } from "./figure.ts";
+
+/** What these figures must not exceed [gas]. */
+export const JURY_LIMITS = {
+  /** Over a delivery without. */
+  deliverEvidence: 1_000,
+  openUnit: 50_000,
+  juryCommit: 53_000,
+  juryReveal: 40_000,
+  disputeJury3: 820_000,
+};
+
+const STEP_SECONDS = 3_600;
+const START_SECONDS = 0x77_77_77_77;
+const BETWEEN_SECONDS = 0x2_22_22;
+const DURATION_SECONDS = 0x11_11;
+const CONCESSION_SECONDS = 3_600;
+const JURORS = 40;
+const UNITS = 1_024;
+const BPS = 10_000;
+const REFERENCE = "Qm123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJK";
+const RESOURCES = { gpuCount: 0, gpuClass: 0, vramMiB: 0, ramMiB: 65_536, cpuMilli: 8_000, diskMiB: 102_400 };
+const WORK = BigInt(hashOf("work")) >> 16n;
+
+/** Measures everything, each figure after one of its own kind of the same parties. */
+export async function measureJuries(): Promise<Record<string, Figure>> {
+  const connection = await network.create();
+  try {
+    const stage = await openStage(connection);
+    await dispute(stage, connection, 1);
+    const all = await dispute(stage, connection, 2);
+    const appealed = await dispute(stage, connection, 3, true);
+    await deliver(stage, connection, 4, true);
+    return {
+      deliverEvidence: difference(
+        await deliver(stage, connection, 5, true),
+        await deliver(stage, connection, 6, false),
+      ),
+      openUnit: await openUnit(stage, connection),
+      juryCommit: all.commit,
+      juryReveal: all.reveal,
+      disputeJury3: all.whole,
+      disputeJury15: appealed.whole,
+    };
+  } finally {
+    await connection.close();
+  }
+}
+
+// ---- Stage ----
+
+type Stage = Awaited<ReturnType<typeof openStage>>;
+
+async function openStage({ ethers, networkHelpers }: NetworkConnection) {
+  const [admin, owner, provider, treasury] = await ethers.getSigners();
+  if (!admin || !owner || !provider || !treasury) throw new Error("the chain has too few accounts");
+  const registry = await new ProviderRegistry__factory(admin).deploy(ZeroAddress, 45 * 86_400, admin);
+  const settings = {
+    ...{ currency: ZeroAddress, registry, models: ZeroAddress },
+    ...{ declineWindow: 600, keyWindow: 600, takeOverWindow: 3_600, concessionWindow: CONCESSION_SECONDS },
+    ...{ admin, treasury, feeBps: 250 },
+  };
+  const extension = await new TaskMarketExtension__factory(admin).deploy(settings);
+  const address = await (await new TaskMarket__factory(admin).deploy(settings, extension)).getAddress();
+  const market = ITaskMarket__factory.connect(address, admin);
+  const seatWei = parseEther("10");
+  const jury = await new Jury__factory(admin).deploy(address, seatWei, 600, 1, STEP_SECONDS, 0);
+  await registry.authorizeMarket(address);
+  await registry.authorizeMarket(jury);
+  const offer = { shape: packResources(RESOURCES), rateWei: 1, slots: 100, metadata: "" };
+  await registry.connect(provider).register(provider, provider, offer);
+  await registry.connect(provider).stake(parseEther("100"), { value: parseEther("100") });
+  const jurors = new Map<string, Signer>();
+  for (let i = 0; i < JURORS; i++) {
+    const voter = keccakAddress(`juror ${i}`);
+    await networkHelpers.impersonateAccount(voter);
+    await networkHelpers.setBalance(voter, parseEther("1000"));
+    const signer = await ethers.getSigner(voter);
+    await registry.connect(signer).register(signer, signer, offer);
+    await registry.connect(signer).stake(seatWei, { value: seatWei });
+    await jury.connect(signer).takeSeats(0, 1, signer);
+    jurors.set(voter, signer);
+  }
+  const domain = { chainId: (await ethers.provider.getNetwork()).chainId, market: address };
+  return {
+    domain,
+    owner,
+    provider,
+    market,
+    jury,
+    jurors,
+    opener: await new UnitOpener__factory(admin).deploy(),
+  };
+}
+
+/** An address that has no zero byte, with a checksum. */
+function keccakAddress(name: string): string {
+  for (let i = 0; ; i++) {
+    const address = `0x${hashOf(`${name} ${i}`).slice(26)}`;
+    if (!/^0x(?:..)*?00/.test(address)) return address;
+  }
+}
+
+function evidenceOf(nonce: string): Evidence {
+  return {
+    inputRoot: hashOf("input"),
+    resultRoot: hashOf("result"),
+    unitsRoot: unitsRoot(units()),
+    unitCount: UNITS,
+    runHash: hashOf("run"),
+    drawCommit: keccak256(nonce),
+  };
+}
+
+let made: ReturnType<typeof unitsOf> | undefined;
+function units(): ReturnType<typeof unitsOf> {
+  return (made ??= unitsOf());
+}
+
+function unitsOf() {
+  return Array.from({ length: UNITS }, (_, index) => ({
+    inputHash: hashOf(`input ${index}`),
+    outputHash: hashOf(`output ${index}`),
+    stateHash: hashOf(`state ${index}`),
+    sketchHash: hashOf(`sketch ${index}`),
+  }));
+}
+
+async function task({ owner, provider, jury, domain }: Stage, number: number, isJudged: boolean) {
+  const startSeconds = START_SECONDS + number * BETWEEN_SECONDS;
+  const auditSeed = hashOf(`seed ${number}`);
+  const drawNonce = hashOf(`nonce ${number}`);
+  const terms: Terms = {
+    owner: owner.address,
+    provider: provider.address,
+    price: { amountWei: 0x04_62_d5_37_e7_ef_4en, metered: true },
+    conditions: {
+      startBySeconds: startSeconds + DURATION_SECONDS,
+      completeBySeconds: startSeconds + 3 * DURATION_SECONDS,
+      durationSeconds: DURATION_SECONDS,
+      keyEpoch: 1,
+      ...(isJudged ? { challengePeriodSeconds: 0x2_11 } : {}),
+    },
+    collateralWei: isJudged ? 0x11_22_33_44_55_66_77n : 0n,
+    ...(isJudged ? { arbiter: await jury.getAddress() } : {}),
+    salt: keccak256(auditSeed),
+  };
+  const work = { resources: RESOURCES, payloadHash: hashOf(`payload ${number}`), payload: REFERENCE };
+  const evidence = evidenceOf(drawNonce);
+  return {
+    ...{ startSeconds, auditSeed, drawNonce, terms, work, evidence },
+    ...{ words: encodeTerms(terms), workHash: workHashOf(work), id: taskId(domain, terms, work) },
+    delivered: {
+      report: encodeReport({ outcome: Outcome.Completed, secondsUsed: 0x09_99 }),
+      resultHash: hashOf(`result ${number}`),
+      evidenceHash: evidenceHash(evidence),
+    },
+  };
+}
+
+// ---- Figures ----
+
+/** The delivery of a job that settles at once, with evidence or without. */
+async function deliver(
+  stage: Stage,
+  connection: NetworkConnection,
+  number: number,
+  hasEvidence: boolean,
+): Promise<Figure> {
+  const { market, owner, provider } = stage;
+  const { networkHelpers } = connection;
+  const { startSeconds, terms, work, words, workHash, delivered } = await task(stage, number, false);
+  await networkHelpers.time.setNextBlockTimestamp(startSeconds);
+  await market.connect(owner).submit(words, encodeWork(work), { value: maximumCostWei(terms) });
+  await networkHelpers.time.setNextBlockTimestamp(startSeconds + 0x1001);
+  const delivery = { ...delivered, result: REFERENCE, ...(hasEvidence ? {} : { evidenceHash: ZeroHash }) };
+  const transaction = await market.connect(provider).deliver(words, workHash, delivery);
+  return await plusTransaction(NOTHING, connection, "deliver", transaction);
+}
+
+/** One unit of 1,024, under the evidence's hash. */
+async function openUnit({ opener }: Stage, connection: NetworkConnection): Promise<Figure> {
+  const evidence = evidenceOf(hashOf("nonce"));
+  const index = 777;
+  const unit = { index, ...at(units(), index) };
+  const branch = unitProof(units(), index);
+  const transaction = await opener.requireUnit.send(evidenceHash(evidence), evidence, unit, branch);
+  return await plusTransaction(NOTHING, connection, "requireUnit", transaction);
+}
+
+interface DisputeFigures {
+  /** From the dispute to its end, all sides together; with an appeal, the second panel too. */
+  readonly whole: Figure;
+  /** One juror's. */
+  readonly commit: Figure;
+  readonly reveal: Figure;
+}
+
+async function dispute(
+  stage: Stage,
+  connection: NetworkConnection,
+  number: number,
+  isAppealed = false,
+): Promise<DisputeFigures> {
+  const { market, jury, owner, provider, jurors } = stage;
+  const { time } = connection.networkHelpers;
+  const job = await task(stage, number, true);
+  const { startSeconds, terms, work, words, workHash, delivered, id, evidence, auditSeed, drawNonce } = job;
+  await time.setNextBlockTimestamp(startSeconds);
+  await market.connect(owner).submit(words, encodeWork(work), { value: maximumCostWei(terms) });
+  await market.connect(provider).accept(words, workHash);
+  await time.setNextBlockTimestamp(startSeconds + 0x1001);
+  await market.connect(provider).deliver(words, workHash, { ...delivered, result: REFERENCE });
+  let whole = NOTHING;
+  let [commit, reveal] = [NOTHING, NOTHING];
+  const note = async (verb: string, transaction: ContractTransactionResponse): Promise<Figure> => {
+    whole = await plusTransaction(whole, connection, verb, transaction);
+    return await plusTransaction(NOTHING, connection, verb, transaction);
+  };
+  const [bondWei] = await market.bondOf(words);
+  const value = { value: bondWei };
+  const ownerSide = market.connect(owner);
+  await note("dispute", await ownerSide.dispute(words, workHash, delivered, 3, auditSeed, bondWei, value));
+  const digest = {
+    ...{ resources: packResources(RESOURCES), payloadHash: work.payloadHash, backup: ZeroAddress },
+    referenceHash: hashOf(work.payload),
+  };
+  const eligible = await jury.eligibleSeats(0, terms.conditions.startBySeconds);
+  const draw = [words, digest, delivered, evidence, auditSeed, drawNonce, eligible] as const;
+  await note("draw", await jury.connect(provider).draw(...draw));
+  await time.increase(CONCESSION_SECONDS);
+  for (let round = 0; round <= (isAppealed ? 1 : 0); round++) {
+    if (round === 1) {
+      await time.increase(STEP_SECONDS);
+      const bond = await jury.appealBondOf(id);
+      await note("appeal", await jury.connect(owner).appeal(...draw, { value: bond }));
+    }
+    await note("handOver", await jury.connect(owner).handOver(words, workHash, `ar://${REFERENCE}`));
+    const [seats, voters] = await jury.panelOf(id, round);
+    for (const [position, voter] of voters.entries()) {
+      const salt = hashOf(`salt ${number} ${position}`);
+      const commitment = await jury.commitmentOf(id, round, at(seats, position), WORK, salt);
+      const transaction = await jury.connect(jurorOf(jurors, voter)).commit(id, position, commitment);
+      commit = await note("commit", transaction);
+    }
+    await note("handOver", await jury.connect(owner).handOver(words, workHash, `ar://${REFERENCE}`));
+    for (const [position, voter] of voters.entries()) {
+      const salt = hashOf(`salt ${number} ${position}`);
+      const side = jury.connect(jurorOf(jurors, voter));
+      // The first panel finds for the provider, the second one for the owner.
+      reveal = await note(
+        "reveal",
+        await side.reveal(id, position, WORK, isAppealed && round === 0 ? BPS : 0, salt),
+      );
+    }
+  }
+  await time.increase(2 * STEP_SECONDS + 1);
+  await note("finish", await jury.connect(owner).finish(words, workHash, delivered));
+  return { whole, commit, reveal };
+}
+
+function jurorOf(jurors: ReadonlyMap<string, Signer>, voter: string): Signer {
+  const signer = jurors.get(voter.toLowerCase());
+  if (signer === undefined) throw new Error(`${voter} is no juror`);
+  return signer;
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const found = list[index];
+  if (found === undefined) throw new Error(`there is no ${index}`);
+  return found;
+}
