@@ -257,11 +257,12 @@ contract Jury is IJury, JurySeats {
     ) private view {
         panel.class = classOf(resources);
         uint256 startBy = terms.conditions.startBy();
-        Seat[] storage seats = _seats[panel.class];
+        uint256 count = _counts[panel.class];
+        mapping(uint256 index => Seat) storage seats = _seats[panel.class];
         if (
-            eligible > seats.length ||
+            eligible > count ||
             (eligible != 0 && !_isSeasoned(seats[eligible - 1], startBy)) ||
-            (eligible != seats.length && _isSeasoned(seats[eligible], startBy))
+            (eligible != count && _isSeasoned(seats[eligible], startBy))
         ) revert Jury_WrongEligible(panel.class, eligible);
         panel.riskBps = _riskBps(terms);
         panel.eligible = panel.riskBps > BPS ? 0 : eligible;
@@ -277,7 +278,7 @@ contract Jury is IJury, JurySeats {
         uint256 size = panel.size;
         (panel.seats, panel.voters) = (new uint256[](size), new address[](size));
         if (panel.eligible != 0) {
-            Seat[] storage seats = _seats[panel.class];
+            mapping(uint256 index => Seat) storage seats = _seats[panel.class];
             uint256 found = 0;
             for (uint256 i = 0; i < size * TRIES && found < size; ++i) {
                 uint256 index = uint256(keccak256(abi.encode(panel.seed, panel.round, i))) % panel.eligible;

@@ -31,8 +31,9 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
 
     // ---- Storage ----
 
-    /// @dev In order of `since`.
-    mapping(uint256 class => Seat[]) internal _seats;
+    /// @dev In order of `since`. No array: its length would be read for each seat.
+    mapping(uint256 class => mapping(uint256 index => Seat)) internal _seats;
+    mapping(uint256 class => uint256 count) internal _counts;
 
     constructor(
         IProviderRegistry registry_,
@@ -63,10 +64,10 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
             class_ == 0 || (shape.gpuCount() != 0 && (class_ == ANY_GPU || class_ == shape.gpuClass()));
         if (!isOfClass) revert Jury_WrongClass(msg.sender, class_);
         // Effect
-        Seat[] storage seats = _seats[class_];
         Seat memory seat = Seat(voter, block.timestamp.toUint32(), 0, 0, 0, msg.sender);
-        uint256 first = seats.length;
-        for (uint256 i = 0; i < count; ++i) seats.push(seat);
+        uint256 first = _counts[class_];
+        for (uint256 i = 0; i < count; ++i) _seats[class_][first + i] = seat;
+        _counts[class_] = first + count;
         emit SeatsTaken(msg.sender, class_, first, count, voter);
         // Interaction: the registry, which calls nobody.
         registry.lock(msg.sender, seatWei * count);
@@ -110,18 +111,15 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
     }
 
     function _heldSeat(uint256 class_, uint256 index) private view returns (Seat storage seat) {
-        if (index < _seats[class_].length) {
-            seat = _seats[class_][index];
-            if (seat.account == msg.sender) return seat;
-        }
-        revert Jury_NotSeatHolder(class_, index, msg.sender);
+        seat = _seats[class_][index];
+        if (seat.account != msg.sender) revert Jury_NotSeatHolder(class_, index, msg.sender);
     }
 
     // ---- Views ----
 
     /// @inheritdoc IJurySeats
     function seatCount(uint256 class_) external view override returns (uint256) {
-        return _seats[class_].length;
+        return _counts[class_];
     }
 
     /// @inheritdoc IJurySeats
@@ -131,11 +129,10 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
 
     /// @inheritdoc IJurySeats
     function eligibleSeats(uint256 class_, uint256 startBy) external view override returns (uint256 count) {
-        Seat[] storage seats = _seats[class_];
-        uint256 high = seats.length;
+        uint256 high = _counts[class_];
         while (count < high) {
             uint256 middle = (count + high) / 2;
-            if (_isSeasoned(seats[middle], startBy)) count = middle + 1;
+            if (_isSeasoned(_seats[class_][middle], startBy)) count = middle + 1;
             else high = middle;
         }
     }

@@ -39,9 +39,9 @@ export const JURY_LIMITS = {
   /** Over a delivery without. */
   deliverEvidence: 1_000,
   openUnit: 50_000,
-  juryCommit: 53_000,
-  juryReveal: 40_000,
-  disputeJury3: 820_000,
+  juryCommit: 51_000,
+  juryReveal: 37_500,
+  disputeJury3: 800_000,
 };
 
 const STEP_SECONDS = 3_600;
