@@ -1,6 +1,7 @@
 /**
  * `./neura bench verify [--deep] [--json] [--only text] [--calibrations FOLDER]`: what every method forgives, how often it
- * accuses honest work, how often it misses a fake, and what an audit of two units costs. Honest work differs in threads
+ * accuses honest work, how often it misses a fake, how near fingerprints of jurors are, and what an audit of two units
+ * costs. Honest work differs in threads
  * and orders of summation; fakes are made as cheats make them. The pages are read by the real models of `ocr`; for the
  * other methods small networks with random weights stand in, which round as large ones do but are no measure of them.
  * Ends with 1 where an honest unit fails, or a method sees less than 95 % of one kind of fake.
@@ -12,15 +13,24 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 
-import { calibrate, type Calibration, calibrationText } from "../../src/verify/calibration.ts";
+import {
+  calibrate,
+  type Calibration,
+  calibrationText,
+  type CalibrationWork,
+} from "../../src/verify/calibration.ts";
+import { FINGERPRINT_BITS, FINGERPRINT_SLACK } from "../../src/verify/fingerprint.ts";
 import { type AuditCost, measureAudit } from "./verify/audit-cost.ts";
 import { type Amount, cases } from "./verify/cases.ts";
+import { type FingerprintFigures, withFingerprints } from "./verify/fingerprints.ts";
 import { readForCalibration } from "./verify/ocr.ts";
 
 export interface Figures {
   readonly schema: "neura/bench-verify/1";
   readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
   readonly calibrations: Readonly<Record<string, Calibration>>;
+  /** By the same names; what an owner's program decides has none. */
+  readonly fingerprints: Readonly<Record<string, FingerprintFigures>>;
   readonly audit: AuditCost | undefined;
   /** Whether no honest unit failed and each kind of fake was seen often enough. */
   readonly isGood: boolean;
@@ -64,30 +74,35 @@ export async function measure({
 }): Promise<Figures> {
   const started = performance.now();
   const calibrations: Record<string, Calibration> = {};
+  const fingerprints: Record<string, FingerprintFigures> = {};
+  const measureOne = async (name: string, work: CalibrationWork): Promise<Calibration> => {
+    const watched = withFingerprints(work);
+    const calibration = await calibrate(watched.work);
+    const figures = watched.figures();
+    if (figures !== undefined) fingerprints[name] = figures;
+    return (calibrations[name] = calibration);
+  };
   for (const [name, workOf] of Object.entries(cases)) {
     if (!name.startsWith(only)) continue;
     signal?.throwIfAborted();
     onProgress(name);
-    calibrations[name] = await calibrate(workOf(profile.networks));
+    await measureOne(name, workOf(profile.networks));
   }
   let audit: AuditCost | undefined;
   if ("text".startsWith(only)) {
     const progress = (done: number): void => onProgress(`text: ${done} of ${profile.pages.units} strips`);
     const work = await readForCalibration({ ...profile.pages, signal, onProgress: progress });
-    calibrations["text fp32"] = await calibrate(work);
+    const calibration = await measureOne("text fp32", work);
     onProgress(`audit of ${profile.auditedPages} pages`);
-    audit = await measureAudit({
-      pages: profile.auditedPages,
-      calibration: calibrations["text fp32"],
-      signal,
-    });
+    audit = await measureAudit({ pages: profile.auditedPages, calibration, signal });
   }
   return {
     schema: "neura/bench-verify/1",
     machine: { cpu: cpus()[0]?.model ?? "unknown", cores: availableParallelism(), node: process.version },
     calibrations,
+    fingerprints,
     audit,
-    isGood: Object.values(calibrations).every(isGood),
+    isGood: Object.values(calibrations).every(isGood) && Object.values(fingerprints).every(isApart),
     seconds: (performance.now() - started) / 1000,
   };
 }
@@ -96,8 +111,13 @@ function isGood({ honest, fakes }: Calibration): boolean {
   return honest.failed === 0 && fakes.every(({ samples, missed }) => missed <= samples * (1 - LEAST_SEEN));
 }
 
+/** Far from what is forgiven, on both sides of it. */
+function isApart({ mostApart, leastApart }: FingerprintFigures): boolean {
+  return mostApart < FINGERPRINT_SLACK / 2 && leastApart > FINGERPRINT_SLACK;
+}
+
 /** The measurements as tables for people. */
-export function tableOf({ calibrations, audit, machine, isGood: allGood }: Figures): string {
+export function tableOf({ calibrations, fingerprints, audit, machine, isGood: allGood }: Figures): string {
   const table = new Table({
     head: ["method", "tolerance", "largest honest", "honest failed", "at most", "fake", "missed", "nearest"],
     colAligns: ["left", "right", "right", "right", "right", "left", "right", "right"],
@@ -118,8 +138,17 @@ export function tableOf({ calibrations, audit, machine, isGood: allGood }: Figur
             ];
       table.push([...own, fake.name, `${fake.missed} of ${fake.samples}`, figure(fake.smallest)]);
     }
+  const near = new Table({
+    head: ["fingerprints", "honest panels", "most bits apart", "other work", "fewest bits apart"],
+    colAligns: ["left", "right", "right", "right", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const [name, { honest, mostApart, other, leastApart }] of Object.entries(fingerprints))
+    near.push([name, honest, mostApart, other, leastApart]);
   return [
     table.toString(),
+    near.toString(),
+    `Of ${FINGERPRINT_BITS} bits ${FINGERPRINT_SLACK} may differ.`,
     ...(audit
       ? [
           `Auditing ${audit.units} of ${audit.of} pages took ${audit.auditSeconds.toFixed(1)} s of ${audit.taskSeconds.toFixed(1)} s: ${(audit.share * 100).toFixed(2)} %.`,

@@ -1,4 +1,4 @@
-import type { Measurement } from "./method.ts";
+import type { Essence, Measurement } from "./method.ts";
 import type { Tensor, Tensors } from "./tensors.ts";
 
 /** Nothing that could be compared. */
@@ -57,6 +57,18 @@ export function compareTensors(
   return {
     distance: worst.distance,
     why: `of ${names.length} tensors ${JSON.stringify(worst.name)} differs most, by ${worst.distance.toPrecision(3)}`,
+  };
+}
+
+/** Of what fingerprints of tensors are: each in the order of their names; with a state, how far each is from it. */
+export function essenceOfTensors(tensors: Tensors, state?: Tensors): Essence {
+  const names = [...tensors.keys()].toSorted();
+  return {
+    vectors: names.map((name) => {
+      const values = tensors.get(name)?.values ?? new Float64Array();
+      const before = state?.get(name)?.values;
+      return before?.length === values.length ? differenceOf(values, before) : values;
+    }),
   };
 }
 

@@ -19,6 +19,15 @@ export interface Measurement {
 }
 
 /**
+ * What of a reference a fingerprint is of: bytes, of which any difference counts; a text, of which a letter counts little;
+ * vectors, whose directions count alike.
+ */
+export type Essence =
+  | { readonly bytes: Uint8Array }
+  | { readonly text: string }
+  | { readonly vectors: readonly ArrayLike<number>[] };
+
+/**
  * One way to tell whether a unit of work is what it should be: a pure function of the unit and a reference. Its name
  * has a version, and what it gives for the same bytes never changes under one name.
  */
@@ -40,6 +49,8 @@ export interface Method {
   readParameters(fields: Fields): JsonObject;
   /** Error: `verify.reference`, for a reference that cannot be read; what a unit holds is never an error. */
   measure(unit: UnitContent, reference: Uint8Array, parameters: JsonObject): Measurement;
+  /** What a fingerprint of the reference is of; `state` is what the work went on from. Never an error. */
+  essenceOf(reference: Uint8Array, state: Uint8Array | undefined, parameters: JsonObject): Essence;
 }
 
 interface Definition<P extends JsonObject, U, R> {
@@ -54,20 +65,34 @@ interface Definition<P extends JsonObject, U, R> {
   /** Error: `verify.unreadable`. */
   readReference(reference: Uint8Array, unit: UnitContent, parameters: P): R;
   compare(unit: U, reference: R, parameters: P): Measurement;
+  /** Left out: its bytes. Error: `verify.unreadable`. */
+  essence?(reference: R, unit: UnitContent): Essence;
 }
 
 export function defineMethod<P extends JsonObject, U, R>(definition: Definition<P, U, R>): Method {
   const { description, tolerance, isLinked = false, isRechecked = false } = definition;
+  const parametersIn = (given: JsonObject): P => {
+    const faults: string[] = [];
+    const parameters = definition.parameters(new Fields(given, "parameters", faults));
+    if (faults.length > 0) throw new Error(`parameters that were not read: ${faults.join("; ")}`);
+    return parameters;
+  };
   return {
     description,
     tolerance,
     isLinked,
     isRechecked,
     readParameters: (fields) => definition.parameters(fields),
+    essenceOf(reference, state, given) {
+      const unit = { output: reference, state };
+      const parameters = parametersIn(given);
+      const read = attempt(() =>
+        definition.essence?.(definition.readReference(reference, unit, parameters), unit),
+      );
+      return ("value" in read ? read.value : undefined) ?? { bytes: reference };
+    },
     measure(unit, reference, given) {
-      const faults: string[] = [];
-      const parameters = definition.parameters(new Fields(given, "parameters", faults));
-      if (faults.length > 0) throw new Error(`parameters that were not read: ${faults.join("; ")}`);
+      const parameters = parametersIn(given);
       const read = attempt(() => definition.readUnit(unit, parameters));
       if ("error" in read)
         return { distance: Infinity, why: `the delivered unit cannot be read: ${messageOf(read.error)}` };

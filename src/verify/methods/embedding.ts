@@ -1,4 +1,4 @@
-import { compareTensors, lengthOf } from "../distances.ts";
+import { compareTensors, essenceOfTensors, lengthOf } from "../distances.ts";
 import { defineMethod } from "../method.ts";
 import { decodeTensors } from "../tensors.ts";
 
@@ -9,6 +9,7 @@ export const embedding = defineMethod({
   parameters: () => ({}),
   readUnit: ({ output }) => decodeTensors(output),
   readReference: (reference) => decodeTensors(reference),
+  essence: (reference) => essenceOfTensors(reference),
   compare: (unit, reference) =>
     compareTensors(unit, reference, (found, wanted, name) => {
       const rowLength = reference.get(name)?.shape.at(-1) ?? 1;

@@ -1,4 +1,11 @@
-import { compareTensors, differenceOf, incomparable, lengthOf, ratioOf } from "../distances.ts";
+import {
+  compareTensors,
+  differenceOf,
+  essenceOfTensors,
+  incomparable,
+  lengthOf,
+  ratioOf,
+} from "../distances.ts";
 import { defineMethod } from "../method.ts";
 import { decodeSketch, type Sketch, sketchDistance } from "../sketch.ts";
 import { decodeTensors, type Tensors } from "../tensors.ts";
@@ -17,6 +24,8 @@ export const numeric = defineMethod({
   }),
   readUnit: ({ output }, { of }) => read(output, of),
   readReference: (reference, _, { of }) => read(reference, of),
+  essence: (reference) =>
+    "sketch" in reference ? { vectors: [reference.sketch.projections] } : essenceOfTensors(reference.tensors),
   compare(unit, reference) {
     if ("sketch" in unit && "sketch" in reference) return sketchDistance(unit.sketch, reference.sketch);
     if ("tensors" in unit && "tensors" in reference)

@@ -1,4 +1,4 @@
-import { compareTensors, differenceOf, lengthOf, ratioOf } from "../distances.ts";
+import { compareTensors, differenceOf, essenceOfTensors, lengthOf, ratioOf } from "../distances.ts";
 import { defineMethod, type Measurement, type UnitContent, unreadable } from "../method.ts";
 import { decodeTensors, type Tensors } from "../tensors.ts";
 
@@ -17,6 +17,9 @@ const PARTS = {
   parameters: () => ({}),
   readReference: (reference: Uint8Array) => decodeTensors(reference),
   compare: compareSteps,
+  // What it went on from is handed over, and nearly what it led to: only the step itself shows that it was done.
+  essence: (reference: Tensors, { state }: UnitContent) =>
+    essenceOfTensors(reference, state === undefined ? undefined : decodeTensors(state)),
 } as const;
 
 /**

@@ -32,6 +32,7 @@ export const text = defineMethod({
   },
   readUnit: ({ output }, parameters) => read(output, parameters),
   readReference: (reference, _, parameters) => read(reference, parameters),
+  essence: ({ text: read }) => ({ text: read }),
   compare(unit, reference) {
     const characters = errorRate(unit.text, reference.text);
     const sureness = surenessDifference(unit.confidences, reference.confidences);

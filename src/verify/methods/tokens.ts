@@ -35,6 +35,10 @@ export const tokens = defineMethod({
     if (margins.length !== checked.tokens.length) throw malformed("its lists have several lengths");
     return { ...checked, margins };
   },
+  essence: ({ logProbs }) => {
+    const mean = logProbs.reduce((sum, each) => sum + each, 0) / Math.max(1, logProbs.length);
+    return { vectors: [logProbs.map((each) => each - mean)] };
+  },
   compare(unit, reference, { cap }) {
     const count = reference.tokens.length;
     if (unit.tokens.length !== count)
