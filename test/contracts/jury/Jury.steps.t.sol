@@ -87,7 +87,7 @@ contract JuryStepsTest is JuryTest {
     /// @dev A task of another arbiter is not this jury's.
     function test_RevertWhen_AnotherArbiterIsNamed() external {
         vm.warp(BEGUN);
-        delivered_(Stakes(1e19, 1e19));
+        deliverJudged(Stakes(1e19, 1e19));
         Terms memory others = terms;
         others.assurance = assuranceOf(1e19, address(0xA4B));
         take(others, address(0));

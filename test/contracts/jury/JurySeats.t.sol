@@ -230,7 +230,7 @@ contract JurySeatsTest is JuryTest {
     /// @dev Who left before the dispute is not drawn; who leaves after it, to escape or to have others drawn, is.
     function testFuzz_A20_leavingDoesNotChooseThePanel(uint8 first, bool isBefore) external {
         first = uint8(bound(first, 0, 4));
-        delivered_(Stakes(1e19, 1e19));
+        deliverJudged(Stakes(1e19, 1e19));
         if (isBefore) leaveThree(first);
         disputeIt(AUDIT_SEED);
         if (!isBefore) {

@@ -38,6 +38,8 @@ abstract contract JuryTest is FeaturesTest {
         uint96 collateral;
     }
 
+    /// The owner's half of the seed.
+    bytes32 internal auditSeed = AUDIT_SEED;
     IJury internal jury;
     Evidence internal evidence;
     Delivered internal delivered;
@@ -51,17 +53,22 @@ abstract contract JuryTest is FeaturesTest {
     // ---- Set up ----
 
     function convene(uint256 jurors) internal {
-        openMarket(address(0), FEE_BPS);
+        conveneIn(address(0), STAKE);
+        for (uint256 i = 0; i < jurors; ++i) seat(i);
+        for (uint256 i = 0; i < 4; ++i) vm.deal([OWNER, SPONSOR, STRANGER, PROVIDER][i], 1e30);
+    }
+
+    /// @dev A market in `token`, whose parties have `stake` [wei] of the native coin at stake.
+    function conveneIn(address token, uint256 stake) internal {
+        openMarket(token, FEE_BPS);
         jury = IJury(
             create("contracts/jury/Jury.sol:Jury", abi.encode(market, SEAT, FEE, LEAST_FEE, STEP, SEASONING))
         );
         vm.prank(ADMIN);
         registry.authorizeMarket(address(jury));
-        register(PROVIDER, OPERATOR, 3, STAKE);
-        register(BACKUP, BACKUP, 3, STAKE);
-        for (uint256 i = 0; i < jurors; ++i) seat(i);
+        register(PROVIDER, OPERATOR, 3, stake);
+        register(BACKUP, BACKUP, 3, stake);
         work = someWork();
-        for (uint256 i = 0; i < 4; ++i) vm.deal([OWNER, SPONSOR, STRANGER, PROVIDER][i], 1e30);
         evidence = Evidence({
             inputRoot: "input",
             resultRoot: "result",
@@ -91,11 +98,11 @@ abstract contract JuryTest is FeaturesTest {
 
     /// @notice A task of these stakes is delivered and disputed; it is {DISPUTED}.
     function disputed(Stakes memory stakes) internal {
-        disputed(stakes, AUDIT_SEED);
+        disputed(stakes, auditSeed);
     }
 
     function disputed(Stakes memory stakes, bytes32 shown) internal {
-        delivered_(stakes);
+        deliverJudged(stakes);
         disputeIt(shown);
     }
 
@@ -105,7 +112,12 @@ abstract contract JuryTest is FeaturesTest {
         stakes.collateral = uint96(bound(stakes.collateral, 0, SEAT));
     }
 
-    function delivered_(Stakes memory stakes) internal {
+    function deliverJudged(Stakes memory stakes) internal {
+        deliverPaid(stakes, type(uint256).max);
+    }
+
+    /// @dev With so much sent along at most [wei]; the rest is in the owner's balance.
+    function deliverPaid(Stakes memory stakes, uint256 most) internal {
         vm.warp(BEGUN);
         Terms memory wanted = someTerms();
         wanted.price = Price.wrap(stakes.price);
@@ -113,9 +125,10 @@ abstract contract JuryTest is FeaturesTest {
             Conditions.unwrap(conditionsOf(BEGUN + 100, BEGUN + 1_000, 600)) | (PERIOD << 112)
         );
         wanted.assurance = assuranceOf(stakes.collateral, address(jury));
-        wanted.salt = keccak256(abi.encode(AUDIT_SEED));
+        wanted.salt = keccak256(abi.encode(auditSeed));
         take(wanted, address(0));
-        submit();
+        vm.prank(OWNER);
+        market.submit{value: cost < most ? cost : most}(terms, work);
         accept();
         vm.warp(DISPUTED);
         Delivery memory delivery = deliveryWith(hashOf(evidence));
@@ -168,7 +181,7 @@ abstract contract JuryTest is FeaturesTest {
         return
             abi.encodeCall(
                 jury.draw,
-                (terms, workDigest(), delivered, evidence, AUDIT_SEED, DRAW_NONCE, eligible())
+                (terms, workDigest(), delivered, evidence, auditSeed, DRAW_NONCE, eligible())
             );
     }
 
@@ -184,7 +197,7 @@ abstract contract JuryTest is FeaturesTest {
         return
             abi.encodeCall(
                 jury.appeal,
-                (terms, workDigest(), delivered, evidence, AUDIT_SEED, DRAW_NONCE, eligible())
+                (terms, workDigest(), delivered, evidence, auditSeed, DRAW_NONCE, eligible())
             );
     }
 
