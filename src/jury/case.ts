@@ -47,7 +47,9 @@ export interface Panel {
   readonly voters: readonly string[];
   /** Decides the panel, and which units it looks at; 32 bytes as hex. */
   readonly seed: string;
-  /** What the delivery committed to; `unitCount` is what it says, however much that is. */
+  /** The provider's half of the seed; zero where it kept that. */
+  readonly drawNonce: string;
+  /** What the delivery committed to, or all zero; `unitCount` is what it says, however much that is. */
   readonly evidence: Evidence;
   /** The owner's last second to hand over the payload [Unix s]. */
   readonly untilSeconds: number;
@@ -137,14 +139,17 @@ const TOPICS = {
 export const JURY_DRAWN_TOPIC: string = TOPICS.JuryDrawn;
 
 /** What a log of the event JuryDrawn says: whose case, and the panel. */
-export function decodePanel(log: Pick<Log, "topics" | "data" | "blockNumber">): { id: string; panel: Panel } {
+export function decodePanel(log: Pick<Log, "topics" | "data" | "blockNumber">): {
+  id: string;
+  panel: Panel;
+} {
   // The ABI that the types were generated from decodes the log.
   const args = JURY.decodeEventLog(
     "JuryDrawn",
     log.data,
     log.topics,
   ) as unknown as JuryDrawnEvent.OutputTuple;
-  const [id, round, ofClass, seats, voters, seed, evidence, until] = args;
+  const [id, round, ofClass, seats, voters, seed, drawNonce, evidence, until] = args;
   const { inputRoot, resultRoot, unitsRoot, unitCount, runHash, drawCommit } = evidence;
   return {
     id,
@@ -154,6 +159,7 @@ export function decodePanel(log: Pick<Log, "topics" | "data" | "blockNumber">): 
       seats: seats.map(Number),
       voters: [...voters],
       seed,
+      drawNonce,
       evidence: { inputRoot, resultRoot, unitsRoot, unitCount: Number(unitCount), runHash, drawCommit },
       untilSeconds: Number(until),
       block: log.blockNumber,

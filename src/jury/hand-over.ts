@@ -30,6 +30,7 @@ import type { Manifest } from "../manifest.ts";
 import { extractArchive } from "../market/archive.ts";
 import { asking, type MarketContext } from "../market/context.ts";
 import {
+  type Evidence,
   type EvidenceFile,
   evidenceHash,
   parseEvidence,
@@ -335,6 +336,14 @@ export interface HandedOptions extends Abortable {
 }
 
 /**
+ * What the delivery committed to, as it was announced with the panel; nothing where it was drawn without: then a provider
+ * that kept its half of the seed kept that too, and the trace has to show it.
+ */
+export function announcedEvidence({ evidence }: Panel, { delivery }: TaskStatus): Evidence | undefined {
+  return evidenceHash(evidence) === delivery?.evidenceHash ? evidence : undefined;
+}
+
+/**
  * What the owner handed over for the round that sits. A fault of the owner's where it is nothing, or cannot be read.
  * Errors: those of the storage, unless it is the last try.
  */
@@ -396,8 +405,9 @@ export async function openHandedPayload(
   );
   if ("fault" in opened) return opened;
   const { inputRoot } = opened.value;
-  if (inputRoot === panel.evidence.inputRoot) return opened;
-  const message = `The delivery was made from ${panel.evidence.inputRoot}, not from this payload, ${inputRoot}.`;
+  const committed = announcedEvidence(panel, status);
+  if (committed === undefined || inputRoot === committed.inputRoot) return opened;
+  const message = `The delivery was made from ${committed.inputRoot}, not from this payload, ${inputRoot}.`;
   return { fault: faultOf("provider", "jury.other-input", message) };
 }
 
@@ -520,13 +530,15 @@ async function openSealedResult({
     ...{ ...key, context: sealedFor, header, signal },
     handlers: kinds.includes("trace") ? { body, trace } : { body },
   });
-  const committed = panel.evidence;
-  requireSame("resultRoot", committed.resultRoot, root.digest());
-  const run = await readFile(join(files, "run.json")).catch(() => undefined);
-  requireSame("runHash", committed.runHash, run === undefined ? "no run.json" : sha256(run));
   if (kinds.includes("trace")) {
     if (evidence === undefined) throw new NeuraError("evidence.missing", "The result has no evidence.");
-    requireSame("evidenceHash", evidenceHash(committed), evidenceHash(evidence.evidence));
+    requireSame("evidenceHash", status.delivery?.evidenceHash ?? "", evidenceHash(evidence.evidence));
+  }
+  const committed = evidence?.evidence ?? announcedEvidence(panel, status);
+  if (committed !== undefined) {
+    requireSame("resultRoot", committed.resultRoot, root.digest());
+    const run = await readFile(join(files, "run.json")).catch(() => undefined);
+    requireSame("runHash", committed.runHash, run === undefined ? "no run.json" : sha256(run));
   }
   await rename(files, directory);
   return { files: names, ...(evidence === undefined ? {} : { evidence }) };

@@ -11,6 +11,7 @@ import {
 } from "./leasing.ts";
 import { type KeptAudit, keptAudits } from "../verify/audits.ts";
 import type { AuditTaskOptions, DisputeOutlook, TaskAudit } from "../verify/task.ts";
+import type { AppealPlan, JuryStep, OpenAction, PursueOptions } from "../jury/owner.ts";
 import { keyPublisher, publishPayloadKey } from "./open.ts";
 import { checkOpening, type OpeningFile, type OpeningFinding, type Sealed, showOpening } from "./opening.ts";
 import { revokeOrder, sendOrder, type SentOrder, type SignedOrder, signOrder } from "./order.ts";
@@ -193,6 +194,35 @@ export class MarketClient {
   /** By an arbiter: so much of what the delivery costs is due [bps]. */
   async rule(id: string, options: Abortable & { providerBps: number }): Promise<ClosedTask> {
     return await ruleTask(this.#context, id, options);
+  }
+
+  // ---- Jury ----
+
+  /** Does all that is due for the owner of a task that is disputed before the jury, until it has ended. */
+  async pursue(id: string, options: PursueOptions = {}): Promise<TaskStatus> {
+    const { pursueCase } = await import("../jury/owner.ts");
+    return (await pursueCase(this.#context, id, options)).status;
+  }
+
+  /** Summons or draws the jury, finishes a case, or lets it lapse, as anybody may. */
+  async moveCase(id: string, action: OpenAction, options: Abortable = {}): Promise<JuryStep> {
+    const { moveCase } = await import("../jury/owner.ts");
+    return await moveCase(this.#context, id, action, options);
+  }
+
+  /** What appealing against a panel of three would take, and could bring. */
+  async planAppeal(id: string, options: Abortable = {}): Promise<AppealPlan> {
+    const { planAppeal } = await import("../jury/owner.ts");
+    return await planAppeal(this.#context, id, options);
+  }
+
+  /** Has fifteen others decide. */
+  async appeal(
+    id: string,
+    options: Abortable & { maximumBondWei?: bigint | undefined } = {},
+  ): Promise<JuryStep & { readonly plan: AppealPlan }> {
+    const { appealCase } = await import("../jury/owner.ts");
+    return await appealCase(this.#context, id, options);
   }
 
   // ---- Leases ----

@@ -1,6 +1,7 @@
 import type { ContractRunner, Interface, Provider, Signer } from "ethers";
 
 import { IAnkrBridge__factory } from "../../types/factories/interfaces/IAnkrBridge__factory.ts";
+import { IJury__factory } from "../../types/factories/interfaces/IJury__factory.ts";
 import { IKeyRegistry__factory } from "../../types/factories/interfaces/IKeyRegistry__factory.ts";
 import { ProviderRegistry__factory } from "../../types/factories/registry/ProviderRegistry__factory.ts";
 import { IModelRegistry__factory } from "../../types/factories/interfaces/IModelRegistry__factory.ts";
@@ -143,6 +144,7 @@ const interfacesOf = (): readonly Interface[] =>
     ProviderRegistry__factory.createInterface(),
     IKeyRegistry__factory.createInterface(),
     INamedArbiter__factory.createInterface(),
+    IJury__factory.createInterface(),
     RevenueShareToken__factory.createInterface(),
     RevenueShareFactory__factory.createInterface(),
     ModelOwnership__factory.createInterface(),
@@ -189,6 +191,20 @@ const REFUSALS: Readonly<Record<string, { code: string; next: string }>> = {
   },
   Disputes_NotArbiter: { code: "dispute.not-arbiter", next: "Use the account of the task's arbiter." },
   NamedArbiter_NotArbiter: { code: "dispute.not-arbiter", next: "Use the account that the arbiter names." },
+  Jury_WrongStep: { code: "jury.wrong-step", next: "See `jury show` for what can be done now." },
+  Jury_TooEarly: { code: "jury.too-early", next: "Wait until then: see `jury show`." },
+  Jury_TooLate: { code: "jury.too-late", next: "See `jury show` for what can be done now." },
+  Jury_NotOwner: { code: "jury.not-owner", next: "Use the account that submitted the task." },
+  Jury_NotDisputed: { code: "jury.not-disputed", next: "See `task show` for where it stands." },
+  Jury_NoBlockHash: { code: "jury.no-block-hash", next: "Wait for the block, or summon the jury again." },
+  Jury_WrongEligible: { code: "jury.wrong-eligible", next: "Try again: seats were taken just now." },
+  Jury_TooFewSeats: { code: "jury.too-few", next: "Nobody can appeal: the first panel's verdict stands." },
+  Jury_WrongClass: {
+    code: "jury.wrong-class",
+    next: "Name the class of the provider's own GPU, or 0: `jury join --class`.",
+  },
+  Jury_SeatBound: { code: "jury.seat-bound", next: "Leave first with `jury leave`, and wait until then." },
+  Jury_NothingToWithdraw: { code: "jury.nothing", next: "Fees and bonds come when a case is finished." },
   Leases_StillUp: { code: "lease.still-up", next: "Close it first with `lease close`, or wait until then." },
   Leases_AlreadyClosing: { code: "lease.closing", next: "It ends already: see `lease status`." },
   Leases_TooFarAhead: { code: "lease.too-far-ahead", next: "Buy less: at most 30 days ahead." },

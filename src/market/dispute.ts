@@ -4,6 +4,7 @@ import { NamedArbiter__factory } from "../../types/factories/market/NamedArbiter
 import { unlessAborted } from "../abort.ts";
 import { formatAmount } from "../amount.ts";
 import { NeuraError } from "../errors.ts";
+import { isBeforeJury } from "../jury/check.ts";
 import { type ClosedTask, deliveredWords, requirePossible } from "./close.ts";
 import { asking, type MarketContext, requireSigner } from "./context.ts";
 import { taskValueToSend } from "./prepare.ts";
@@ -76,7 +77,10 @@ export interface DisputeOptions {
   readonly unit: bigint;
   /** The most that is put up [wei]. Default: what the plan says. */
   readonly maximumBondWei?: bigint | undefined;
-  /** Whether the audit seed is made public, which shows that nobody chose the units afterwards. Default: no. */
+  /**
+   * Whether the audit seed is made public, which shows that nobody chose the units afterwards. Default: only before the
+   * jury, which nobody can draw without it.
+   */
   readonly revealSeed?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -90,7 +94,7 @@ export interface DisputeOptions {
 export async function disputeTask(
   context: MarketContext,
   id: string,
-  { unit, maximumBondWei, revealSeed = false, signal }: DisputeOptions,
+  { unit, maximumBondWei, revealSeed, signal }: DisputeOptions,
 ): Promise<ClosedTask & { readonly plan: DisputePlan }> {
   const before = await taskStatus(context, id, { signal });
   const plan = await planOf(context, before);
@@ -107,8 +111,9 @@ export async function disputeTask(
       },
     );
   }
-  const seed = revealSeed ? await seedOf(context, id) : ZeroHash;
   const { terms, work } = before;
+  const isShown = revealSeed === true || isBeforeJury(context, terms.arbiter);
+  const seed = isShown ? await seedOf(context, id) : ZeroHash;
   const value = await taskValueToSend(context, terms, bondWei, "the bond");
   await reserveSpending(context, { taskId: id, costWei: maximumCostWei(terms) + bondWei });
   const sending = context.contracts.market.dispute(
@@ -128,7 +133,7 @@ async function seedOf({ home }: MarketContext, id: string): Promise<string> {
   const record = await loadRecord(home, id);
   if (record !== undefined) return hexlify(record.auditSeed.reveal());
   throw new NeuraError("dispute.no-seed", `The audit seed of task ${id} is not on this machine.`, {
-    next: "Dispute without revealing it, or on the machine that submitted the task.",
+    next: "Dispute on the machine that submitted the task, or, unless it is before the jury, without revealing it.",
   });
 }
 

@@ -1,8 +1,10 @@
 import { getAddress, sha256, toUtf8Bytes, ZeroAddress } from "ethers";
 
 import { formatAmount } from "../amount.ts";
+import type { AttestationPolicy } from "../attestation.ts";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
+import { checkJury, isBeforeJury } from "../jury/check.ts";
 import { findKey } from "../keystore.ts";
 import {
   type JsonObject,
@@ -15,6 +17,7 @@ import type { Secret } from "../secret.ts";
 import type { Price as StoragePrice } from "../storage/storage.ts";
 import { verificationOf } from "../verify/known.ts";
 import type { Verification } from "../verify/verification.ts";
+import { refusalOf } from "./attested.ts";
 import { asking, chainTime, type MarketContext, requireSigner } from "./context.ts";
 import type { Limits as SpendingLimits } from "./limits.ts";
 import { checkGas, valueToSend } from "./money.ts";
@@ -73,6 +76,8 @@ export interface TaskRequest {
   signOnly?: boolean | undefined;
   /** Spending limits of its own, which can lower those of this machine's user. */
   spending?: Partial<SpendingLimits> | undefined;
+  /** What the keys must show that it is encrypted to, the provider's and its backup's. Default: nothing. */
+  attestation?: AttestationPolicy | undefined;
   /** Whether the best one may be one that has neither sold work nor enough at stake. Default: no. */
   anyProvider?: boolean | undefined;
   /** Default: what the provider asks, by the second. */
@@ -148,6 +153,8 @@ export interface PreparedTask {
   /** Whom it is encrypted to on the owner's side. */
   readonly ownReaders: readonly Reader[];
   readonly features: Features;
+  /** Checked once more right before it is encrypted. */
+  readonly attestation?: AttestationPolicy | undefined;
   /** Where a quote is asked for, and the most that the task may cost then [wei]. */
   readonly quote?: { readonly url: string; readonly maximumWei: bigint; readonly mayRaise: boolean };
   readonly spending: Partial<SpendingLimits>;
@@ -190,6 +197,7 @@ export function queryOf(
     TaskRequest,
     | "application"
     | "needs"
+    | "attestation"
     | "anyProvider"
     | "durationSeconds"
     | "price"
@@ -200,7 +208,7 @@ export function queryOf(
   >,
   seed?: string,
 ): ProviderQuery {
-  const { durationSeconds = DEFAULT_SECONDS, price, application, needs, anyProvider } = request;
+  const { durationSeconds = DEFAULT_SECONDS, price, application, needs, attestation, anyProvider } = request;
   checkSeconds("The duration", durationSeconds);
   const highestWei = price && (price.maximumWei ?? price.amountWei);
   const offered =
@@ -212,6 +220,7 @@ export function queryOf(
     collateralWei: request.collateralWei ?? 0n,
     application,
     needs,
+    attestation,
     anyProvider,
     seed,
     isLease: request.lease !== undefined,
@@ -224,8 +233,8 @@ export function queryOf(
  * the contract would take the task, before any byte or money moves.
  *
  * Errors: those of `preparePayload`, `provider.none`, `provider.unfit`, `provider.unknown`, `key.not-published`, `task.too-dear`,
- * `task.invalid-schedule`, `task.unfit-features`, `quote.unavailable`, `wallet.insufficient-funds`, `wallet.allowance`,
- * `wallet.delegation`, `storage.insufficient-credit`, `limit.*`, and what the contract refuses.
+ * `task.invalid-schedule`, `task.unfit-features`, `quote.unavailable`, `attestation.*`, `wallet.insufficient-funds`, `wallet.allowance`,
+ * `wallet.delegation`, `storage.insufficient-credit`, `limit.*`, those of `checkJury`, and what the contract refuses.
  */
 export async function prepareTask(
   context: MarketContext,
@@ -275,11 +284,16 @@ export async function prepareTask(
   const spending = request.spending ?? {};
   await checkSpending(context, { costWei, limits: spending });
   const work = { resources, ...SAMPLE_WORK, backup: features.backup };
+  const { verification } = payload.manifest;
+  const jury = isBeforeJury(context, features.arbiter)
+    ? await checkJury(context, { terms, work, verification })
+    : [];
   const valueWei = request.signOnly === true ? 0n : await checkMoney(context, { terms, work, costWei });
   const storagePrice = await checkStorage(context, payload, signal);
   return {
     ...wanted,
     considered,
+    attestation: request.attestation,
     costWei,
     valueWei,
     storagePrice,
@@ -289,6 +303,7 @@ export async function prepareTask(
       ...(provider === undefined ? [] : unknownsOf(provider)),
       ...(await warningsOf(context, owner, ownerKey)),
       ...(await featureWarnings(context, request, { owner, costWei, price })),
+      ...jury,
     ],
   };
 }
@@ -349,6 +364,11 @@ async function featuresOf({ contracts }: MarketContext, request: TaskRequest): P
       );
     if (open.isSealed === true && open.shortlist !== undefined)
       throw unfit("A sealed task has no shortlist", "Choose one of both.");
+    if (open.isSealed === true && request.attestation !== undefined)
+      throw unfit(
+        "A sealed task's key goes to whoever accepts it, attested or not",
+        "Name a provider, or a shortlist of attested ones.",
+      );
   } else if (price?.maximumWei !== undefined) {
     throw unfit("Only an open task's price rises", "Give one price.");
   }
@@ -407,7 +427,7 @@ function quoteTermsOf(
 
 async function featureWarnings(
   { contracts, deployment: { currency } }: MarketContext,
-  { signOnly, open, collateralWei = 0n }: TaskRequest,
+  { signOnly, open, collateralWei = 0n, attestation, challenge }: TaskRequest,
   { owner, costWei, price }: { owner: string; costWei: bigint; price: Price },
 ): Promise<string[]> {
   const warnings: string[] = [];
@@ -415,6 +435,9 @@ async function featureWarnings(
     warnings.push(
       "Whoever accepts waits for the key: leave `task wait` or `task watch` running, here or elsewhere.",
     );
+  }
+  if (attestation !== undefined && challenge !== undefined) {
+    warnings.push("Whoever decides a dispute sees the payload too, attested or not.");
   }
   if (open !== undefined && collateralWei * 20n < (price.maximumWei ?? price.amountWei)) {
     warnings.push("The collateral is small for what can be paid: taking it and doing nothing costs little.");
@@ -617,6 +640,8 @@ function nobody(considered: readonly ProviderReport[], { provider: named }: Task
 }
 
 function unfitProvider(account: string, report: ProviderReport | undefined): NeuraError {
+  const refusal = refusalOf(report?.attestation);
+  if (refusal !== undefined) return refusal;
   const reason = report?.reason === "" ? "it has no valid encryption key" : report?.reason;
   return new NeuraError("provider.unfit", `${account} cannot take this task: ${reason ?? ""}.`, {
     next: "Choose another provider, or leave the choice out: `task check` shows who can.",

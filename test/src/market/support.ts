@@ -69,7 +69,10 @@ export interface World {
   ownerKey: StoredKey;
   others: Account[];
   client: MarketClient;
-  clientOf(runner: Signer, options?: { home?: string; allowLoopback?: boolean }): MarketClient;
+  clientOf(
+    runner: Signer,
+    options?: { home?: string; allowLoopback?: boolean; deployment?: Deployment },
+  ): MarketClient;
   publish(account: Account): Promise<StoredKey>;
   register(
     account: Account,
