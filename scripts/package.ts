@@ -66,7 +66,14 @@ await writeFile(join(dist, "package.json"), `${JSON.stringify(description, null,
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   TaskMarket: ["ITaskMarket", "TaskMarket", "TaskMarketExtension"],
 };
-const MADE_LATER = ["NamedArbiter", "RevenueShareToken", "ModelOwnership", "ModelDeeds"];
+const MADE_LATER = [
+  "NamedArbiter",
+  "ProvenArbiter",
+  "MatrixProductVerifier",
+  "RevenueShareToken",
+  "ModelOwnership",
+  "ModelDeeds",
+];
 for (const contract of [...CONTRACTS, "TaskMarketExtension", ...MADE_LATER]) {
   const { bytecode } = await artifactOf(contract);
   const parts = await Promise.all((PARTS[contract] ?? [contract]).map(artifactOf));

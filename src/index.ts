@@ -1,9 +1,21 @@
 /**
  * The package's main entry: what an app needs to buy and open work. `neura/envelope` is the encryption alone (it runs in
- * a browser too), `neura/provider` sells work, `neura/contracts` are the typed contract factories, `neura/abi/<name>`
- * and `neura/bytecode/<name>` single contracts, `neura/deployments/chain-<id>.json` what is deployed where.
+ * a browser too), `neura/verify` what checks results (so does it), `neura/provider` sells work, `neura/contracts` are the
+ * typed contract factories, `neura/abi/<name>` and `neura/bytecode/<name>` single contracts,
+ * `neura/deployments/chain-<id>.json` what is deployed where.
  */
 export { formatAmount, parseAmount, type Unit } from "./amount.ts";
+export { loadAttestationPolicy } from "./attestation/policy.ts";
+export {
+  type AttestationPolicy,
+  type AttestationVerifier,
+  type Attested,
+  type AttestedKey,
+  checkAttestation,
+  reportDataOf,
+  type TrustedPlatform,
+  type VerifiedEvidence,
+} from "./attestation.ts";
 export { claimCredit, deliverTransfer, type Payout, releaseTransfer } from "./bridge/claim.ts";
 export {
   type Bridge,
@@ -69,6 +81,7 @@ export {
 export type { Sink } from "./market/alarms/sink.ts";
 export { verifyWebhook } from "./market/alarms/webhook.ts";
 export type { BatchedCall, BatchedResult, BatchResult } from "./market/batch.ts";
+export type { AttestationStanding } from "./market/attested.ts";
 export { MarketClient } from "./market/client.ts";
 export { type ClosedTask, type Closing, closeTask } from "./market/close.ts";
 export { type Compass, readCompass, shapeBucket, type ShapePrice } from "./market/compass.ts";
@@ -267,7 +280,7 @@ export {
   transferUnits,
 } from "./ownership/transfer.ts";
 export { explainDeeds, type OwnCall, type WhyCode, type WhyReason, type WhyReport } from "./ownership/why.ts";
-export type { Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
+export type { Attestation, Benchmark, Capacity, ProviderMetadata } from "./provider/metadata.ts";
 export { createReceipt, type MadeReceipt, type ReceiptOptions } from "./receipt/create.ts";
 export { parseReceipt, type Receipt } from "./receipt/receipt.ts";
 export { type ReceiptReport, verifyReceipt, type VerifyOptions } from "./receipt/verify.ts";

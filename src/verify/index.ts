@@ -3,6 +3,14 @@
  * browsers; the owner's program as a process (`command.ts`) and reading pages again (`ocr.ts`) need Node.
  */
 export {
+  type Evidence,
+  evidenceHash,
+  type EvidenceUnit,
+  unitLeaf,
+  unitsRoot,
+  ZERO_HASH,
+} from "../market/evidence.ts";
+export {
   auditDelivery,
   type AuditedWork,
   type AuditOptions,
