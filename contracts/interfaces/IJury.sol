@@ -158,7 +158,7 @@ interface IJury is IArbiter, IJurySeats {
 
     // ---- Owner ----
 
-    /// @notice Owner or delegate: says where the payload is, encrypted to the panel, once the provider can concede no more;
+    /// @notice Owner, or a delegate that covers the task: says where the payload is, encrypted to the panel, once the provider can concede no more;
     /// and when all have committed or their time is over, where result and trace are.
     function handOver(Terms calldata terms, bytes32 workHash, string calldata uri) external;
 

@@ -338,10 +338,7 @@ contract Jury is IJury, JurySeats {
         // Check
         Facts memory facts = _look(terms, workHash);
         TaskId id = facts.id;
-        if (msg.sender != terms.owner) {
-            IEscrow.Delegation memory delegation = market.delegationOf(terms.owner, msg.sender);
-            if (delegation.expiresAt < block.timestamp) revert Jury_NotOwner(id, msg.sender);
-        }
+        if (msg.sender != terms.owner && !_isDelegate(terms)) revert Jury_NotOwner(id, msg.sender);
         if (facts.status != Status.Disputed) revert Jury_NotDisputed(id);
         Tasks.assertUri(uri);
         Case storage case_ = _cases[id];
@@ -361,6 +358,15 @@ contract Jury is IJury, JurySeats {
         until = block.timestamp + stepSeconds;
         (case_.step, case_.until) = (step, until.toUint40());
         emit HandedOver(id, round, step, uri, until);
+    }
+
+    /// @dev Whether the caller may spend for tasks like this one.
+    function _isDelegate(Terms calldata terms) private view returns (bool) {
+        IEscrow.Delegation memory delegation = market.delegationOf(terms.owner, msg.sender);
+        return
+            block.timestamp <= delegation.expiresAt &&
+            (delegation.provider == address(0) || delegation.provider == terms.provider) &&
+            (delegation.model == 0 || delegation.model == terms.conditions.model());
     }
 
     function _allCommitted(TaskId id, Case storage case_) private view returns (bool) {

@@ -299,6 +299,19 @@ contract JuryStepsTest is JuryTest {
         vm.warp(CONCEDED_BY + 1);
         bytes memory data = handOverCall();
         assertTrue(may(OWNER, data) && may(SPONSOR, data), "owner and delegate");
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.prank(OWNER);
+            market.setDelegate(
+                STRANGER,
+                IEscrow.Delegation(
+                    i == 0 ? 0 : 1,
+                    i == 1 ? BACKUP : address(0),
+                    uint40(i == 2 ? CONCEDED_BY : type(uint40).max),
+                    i == 3 ? 7 : 0
+                )
+            );
+            assertTrue(!may(STRANGER, data), "revoked, of others, expired, of another model");
+        }
         assertTrue(!may(PROVIDER, data) && !may(STRANGER, data) && !may(voters()[0], data), "nobody else");
         bid(SPONSOR, data);
         assertStep(IJury.Step.Committing);

@@ -125,6 +125,22 @@ contract JurySeatsTest is JuryTest {
         assertTrue(!may(jurorOf(2), leaving), "gone");
     }
 
+    /// @dev I-3: one seat's stake is given back once, not with that of another one of the same provider.
+    function test_I03_RevertWhen_ASeatIsReleasedTwice() external {
+        register(STRANGER, STRANGER, 1, 2 * SEAT);
+        bid(STRANGER, seatsCall(0, 2));
+        bid(STRANGER, abi.encodeCall(jury.leaveSeats, (0, one(JURORS))));
+        vm.warp(vm.getBlockTimestamp() + jury.exitSeconds() + 1);
+        bytes memory release = abi.encodeCall(jury.releaseSeats, (0, one(JURORS)));
+        bid(STRANGER, release);
+        assertJuryRefuses(
+            STRANGER,
+            release,
+            abi.encodeWithSelector(IJurySeats.Jury_NotSeatHolder.selector, 0, JURORS, STRANGER)
+        );
+        assertEq(lockedOf(STRANGER), SEAT, "the other one is bound");
+    }
+
     /// @dev A26: what was lost stays lost.
     function test_A26_whatIsLeftIsReleased() external {
         disputed(Stakes(uint96(SEAT / 2), uint96(SEAT / 4)));
