@@ -6,8 +6,8 @@ import { RevenueShareToken__factory } from "../types/factories/model/RevenueShar
 /**
  * The whole of Neura on one chain. Parameters: `currency` (zero address: the chain's native coin), `unbondingSeconds`,
  * `declineWindowSeconds`, `keyWindowSeconds`, `takeOverWindowSeconds`, `concessionWindowSeconds`, `feeBps`, `treasury`,
- * `admin`, and of the rewards `epochSeconds`, `budgetWei`, `capBps`. The registry is handed to another admin in the
- * deploy task.
+ * `admin`, of the rewards `epochSeconds`, `budgetWei`, `capBps`, and of the jury `seatWei`, `juryFeeBps`,
+ * `juryMinimumFeeWei`, `stepSeconds`, `seasoningSeconds`. The registry is handed to another admin in the deploy task.
  */
 export default buildModule("Neura", (m) => {
   const deployer = m.getAccount(0);
@@ -35,8 +35,22 @@ export default buildModule("Neura", (m) => {
   // The market runs the extension's code for what its own has no room for, and checks that both were made alike.
   const extension = m.contract("TaskMarketExtension", [settings]);
   const taskMarket = m.contract("TaskMarket", [settings, extension]);
-  // The first market may lock stake at once; later ones after the unbonding period.
+  // While nobody is registered, whoever is authorised may lock stake at once; later ones after the unbonding period.
   const authorized = m.call(providerRegistry, "authorizeMarket", [taskMarket]);
+  // Its seats are stake, too.
+  const jury = m.contract(
+    "Jury",
+    [
+      taskMarket,
+      m.getParameter<bigint>("seatWei"),
+      m.getParameter<number>("juryFeeBps"),
+      m.getParameter<bigint>("juryMinimumFeeWei"),
+      m.getParameter<number>("stepSeconds"),
+      m.getParameter<number>("seasoningSeconds"),
+    ],
+    { after: [authorized] },
+  );
+  m.call(providerRegistry, "authorizeMarket", [jury], { id: "authorizeJury" });
   const providerRewards = m.contract(
     "ProviderRewards",
     [
@@ -62,5 +76,6 @@ export default buildModule("Neura", (m) => {
     providerRewards,
     shareFactory,
     deedCertificate,
+    jury,
   };
 });

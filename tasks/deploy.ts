@@ -67,6 +67,34 @@ export const deployTasks = [
       type: ArgumentType.INT,
       defaultValue: 45,
     })
+    .addOption({
+      name: "jurySeat",
+      description: "Stake of a juror's seat; price and collateral of a task may come to twice that",
+      defaultValue: "1000",
+    })
+    .addOption({
+      name: "juryFeeBps",
+      description: "Fee of a jury of three, a share of what the task can cost [bps], at most 1500",
+      type: ArgumentType.INT,
+      defaultValue: 600,
+    })
+    .addOption({
+      name: "juryMinimumFee",
+      description: "The least fee of a jury of three",
+      defaultValue: "0.03",
+    })
+    .addOption({
+      name: "juryStepSeconds",
+      description: "How long each step of a case before the jury takes at most [s]",
+      type: ArgumentType.INT,
+      defaultValue: 21_600,
+    })
+    .addOption({
+      name: "jurySeasoningDays",
+      description: "How much older than a task a juror's seat must be [days]; the longest task takes 30",
+      type: ArgumentType.INT,
+      defaultValue: 30,
+    })
     .addFlag({
       name: "fresh",
       description: "Deploy anew where contracts of this project are already recorded",

@@ -4,7 +4,7 @@ import {
   HardhatArtifactResolver,
 } from "@nomicfoundation/hardhat-ignition/helpers";
 import { deploy as ignite, DeploymentResultType, listTransactions } from "@nomicfoundation/ignition-core";
-import { type BaseContract, getAddress, keccak256, type Signer, ZeroAddress } from "ethers";
+import { type BaseContract, getAddress, keccak256, type Provider, type Signer, ZeroAddress } from "ethers";
 import type { HardhatRuntimeEnvironment } from "hardhat/types/hre";
 
 import Neura from "../../modules/Neura.ts";
@@ -21,7 +21,9 @@ import {
 import { isNeuraError, NeuraError } from "../../src/errors.ts";
 import {
   DeedCertificate__factory,
+  IJury__factory,
   ITaskMarket__factory,
+  Jury__factory,
   KeyRegistry__factory,
   ProviderRegistry__factory,
   ProviderRewards__factory,
@@ -34,8 +36,8 @@ import { fields } from "../output.ts";
 
 /** Chains that live as long as their process: an earlier run's journal would only be in the way. */
 const THROW_AWAY_CHAINS = [31337n, 1337n];
-/** What the nine transactions use, rounded up [gas]. */
-export const DEPLOY_GAS = 19_000_000n;
+/** What the eleven transactions use, rounded up [gas]. */
+export const DEPLOY_GAS = 24_000_000n;
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
@@ -53,6 +55,11 @@ export interface DeployArguments {
   rewardEpochHours: number;
   rewardBudget: string;
   rewardCapBps: number;
+  jurySeat: string;
+  juryFeeBps: number;
+  juryMinimumFee: string;
+  juryStepSeconds: number;
+  jurySeasoningDays: number;
   fresh: boolean;
 }
 
@@ -70,6 +77,11 @@ interface Settings {
   rewardEpochSeconds: number;
   rewardBudgetWei: bigint;
   rewardCapBps: number;
+  jurySeatWei: bigint;
+  juryFeeBps: number;
+  juryMinimumFeeWei: bigint;
+  juryStepSeconds: number;
+  jurySeasoningSeconds: number;
 }
 
 /** What the chain says. */
@@ -96,10 +108,15 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
     rewardEpochSeconds: args.rewardEpochHours * HOUR_SECONDS,
     rewardBudgetWei: parseAmount(args.rewardBudget, currency, "reward-budget"),
     rewardCapBps: args.rewardCapBps,
+    jurySeatWei: parseAmount(args.jurySeat, currency, "jury-seat"),
+    juryFeeBps: args.juryFeeBps,
+    juryMinimumFeeWei: parseAmount(args.juryMinimumFee, currency, "jury-minimum-fee"),
+    juryStepSeconds: args.juryStepSeconds,
+    jurySeasoningSeconds: args.jurySeasoningDays * DAY_SECONDS,
   };
   const known = args.fresh ? undefined : await knownDeployment(context);
   if (known !== undefined) {
-    const differences = differencesOf(settings, await readSettings(known, context));
+    const differences = differencesOf(settings, await readSettings(known, settings, context));
     if (differences.length > 0) {
       throw new NeuraError(
         "deploy.exists",
@@ -107,7 +124,7 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
         { next: `Deploy anew with --fresh, or use the one in ${path}.` },
       );
     }
-    const deployment = await completed(known, path, context);
+    const deployment = await completed(known, { path, settings }, context);
     const sent = deployment !== known;
     if (!sent) out.note("The contracts are there already; nothing was sent.");
     return report({ deployment, settings, path, sent });
@@ -117,11 +134,11 @@ export default action("neura/deploy/1", async (args: DeployArguments, context, h
   const journal = THROW_AWAY_CHAINS.includes(chainId) ? undefined : path.replace(/(\.json)?$/, ".journal");
   if (journal !== undefined) await setAside(journal, args.fresh, context);
   const deployment = await out.step(
-    "Deploying the registries, the market, its rewards, what makes revenue shares and what draws deeds",
+    "Deploying the registries, the market, its rewards and jury, what makes revenue shares and what draws deeds",
     () => deployAll({ hre, context, settings, currency, journal }),
   );
   await verifyDeployment(deployment, provider);
-  const differences = differencesOf(settings, await readSettings(deployment, context));
+  const differences = differencesOf(settings, await readSettings(deployment, settings, context));
   if (differences.length > 0) {
     throw new NeuraError("deploy.unlike", `The chain shows another deployment: ${differences.join(", ")}.`, {
       next: "Deploy anew with --fresh.",
@@ -167,6 +184,11 @@ async function deployAll({
         epochSeconds: settings.rewardEpochSeconds,
         budgetWei: settings.rewardBudgetWei,
         capBps: settings.rewardCapBps,
+        seatWei: settings.jurySeatWei,
+        juryFeeBps: settings.juryFeeBps,
+        juryMinimumFeeWei: settings.juryMinimumFeeWei,
+        stepSeconds: settings.juryStepSeconds,
+        seasoningSeconds: settings.jurySeasoningSeconds,
       },
     },
     accounts: [deployer],
@@ -186,6 +208,7 @@ async function deployAll({
     ProviderRewards: addressOf("ProviderRewards"),
     RevenueShareFactory: addressOf("RevenueShareFactory"),
     DeedCertificate: addressOf("DeedCertificate"),
+    Jury: addressOf("Jury"),
   };
   if (settings.admin !== deployer) {
     const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, await signer());
@@ -204,10 +227,14 @@ async function deployAll({
 }
 
 /** A deployment of before with what has come since; recorded one by one, and itself where it lacks nothing. */
-async function completed(known: Deployment, path: string, { signer, out }: Context): Promise<Deployment> {
+async function completed(
+  known: Deployment,
+  { path, settings }: { path: string; settings: Settings },
+  { signer, out, provider }: Context,
+): Promise<Deployment> {
   let deployment = known;
   const add = async (
-    name: "RevenueShareFactory" | "DeedCertificate",
+    name: "RevenueShareFactory" | "DeedCertificate" | "Jury",
     title: string,
     deploy: (runner: Signer) => Promise<BaseContract>,
   ): Promise<void> => {
@@ -228,6 +255,28 @@ async function completed(known: Deployment, path: string, { signer, out }: Conte
   await add("DeedCertificate", "Adding what draws deeds", (runner) =>
     new DeedCertificate__factory(runner).deploy(),
   );
+  await add("Jury", "Adding the jury", (runner) =>
+    new Jury__factory(runner).deploy(
+      known.contracts.TaskMarket,
+      settings.jurySeatWei,
+      settings.juryFeeBps,
+      settings.juryMinimumFeeWei,
+      settings.juryStepSeconds,
+      settings.jurySeasoningSeconds,
+    ),
+  );
+  const { Jury = "", ProviderRegistry } = deployment.contracts;
+  const registry = ProviderRegistry__factory.connect(ProviderRegistry, provider);
+  if ((await registry.marketEffectiveAt(Jury)) !== 0n) return deployment;
+  const [runner, admin] = [await signer(), await registry.owner()];
+  if (runner.address === admin) {
+    await (await registry.connect(runner).authorizeMarket(Jury)).wait();
+    out.note(
+      "Seats of the jury can be taken once its authorisation is in force, after the unbonding period.",
+    );
+  } else {
+    out.note(`Seats of the jury can be taken once ${admin} has authorised ${Jury} in ${ProviderRegistry}.`);
+  }
   return deployment;
 }
 
@@ -256,7 +305,12 @@ async function setAside(journal: string, fresh: boolean, { provider, out }: Cont
   out.note(`The journal of the earlier deployment is now ${aside}`);
 }
 
-async function readSettings({ contracts }: Deployment, { provider }: Context): Promise<Found> {
+/** What a deployment was made with; as it is `wanted` of what it does not have yet. */
+async function readSettings(
+  { contracts }: Deployment,
+  wanted: Settings,
+  { provider }: Context,
+): Promise<Found> {
   const registry = ProviderRegistry__factory.connect(contracts.ProviderRegistry, provider);
   const market = ITaskMarket__factory.connect(contracts.TaskMarket, provider);
   const rewards = ProviderRewards__factory.connect(contracts.ProviderRewards, provider);
@@ -285,6 +339,7 @@ async function readSettings({ contracts }: Deployment, { provider }: Context): P
     rewards.budgetWei(),
     rewards.capBps(),
   ]);
+  const { ofJury, ...jury } = await readJury(contracts.Jury, wanted, provider);
   return {
     currency,
     admin,
@@ -298,6 +353,7 @@ async function readSettings({ contracts }: Deployment, { provider }: Context): P
     rewardEpochSeconds: Number(epochSeconds),
     rewardBudgetWei: budgetWei,
     rewardCapBps: Number(capBps),
+    ...jury,
     shareCodeHash:
       contracts.RevenueShareFactory === undefined
         ? SHARE_CODE_HASH
@@ -306,8 +362,41 @@ async function readSettings({ contracts }: Deployment, { provider }: Context): P
       of === contracts.ProviderRegistry &&
       models === contracts.ModelRegistry &&
       ofRewards === contracts.TaskMarket &&
+      (ofJury === undefined || ofJury === contracts.TaskMarket) &&
       ofRegistry === currency &&
       effectiveAt !== 0n,
+  };
+}
+
+type JurySettings = Pick<
+  Settings,
+  "jurySeatWei" | "juryFeeBps" | "juryMinimumFeeWei" | "juryStepSeconds" | "jurySeasoningSeconds"
+>;
+
+async function readJury(
+  address: string | undefined,
+  { jurySeatWei, juryFeeBps, juryMinimumFeeWei, juryStepSeconds, jurySeasoningSeconds }: JurySettings,
+  provider: Provider,
+): Promise<JurySettings & { readonly ofJury?: string }> {
+  if (address === undefined) {
+    return { jurySeatWei, juryFeeBps, juryMinimumFeeWei, juryStepSeconds, jurySeasoningSeconds };
+  }
+  const jury = IJury__factory.connect(address, provider);
+  const [ofJury, seat, fee, minimum, step, seasoning] = await Promise.all([
+    jury.market(),
+    jury.seatWei(),
+    jury.feeBps(),
+    jury.minimumFeeWei(),
+    jury.stepSeconds(),
+    jury.seasoningSeconds(),
+  ]);
+  return {
+    ofJury,
+    jurySeatWei: seat,
+    juryFeeBps: Number(fee),
+    juryMinimumFeeWei: minimum,
+    juryStepSeconds: Number(step),
+    jurySeasoningSeconds: Number(seasoning),
   };
 }
 

@@ -7,6 +7,7 @@ import { keccak256 } from "ethers";
 import { parseDeployment } from "../../src/deployment.ts";
 import { DEPLOY_GAS } from "../../tasks/deploy/action.ts";
 import {
+  IJury__factory,
   ITaskMarket__factory,
   MockERC20__factory,
   ProviderRegistry__factory,
@@ -70,6 +71,15 @@ describe("tasks: deploy", function () {
     expect(await ethers.provider.getCode(certificate)).to.equal(
       (await artifacts.readArtifact("DeedCertificate")).deployedBytecode,
     );
+    const jury = IJury__factory.connect(deployment.contracts.Jury ?? "", ethers.provider);
+    expect(await jury.market()).to.equal(deployment.contracts.TaskMarket);
+    expect(await jury.seatWei()).to.equal(1_000n * 10n ** 18n);
+    expect([await jury.feeBps(), await jury.minimumFeeWei()]).to.deep.equal([600n, 3n * 10n ** 16n]);
+    expect([await jury.stepSeconds(), await jury.seasoningSeconds()]).to.deep.equal([21_600n, 30n * 86_400n]);
+    // Seats can be taken at once.
+    const { timestamp } = (await ethers.provider.getBlock("latest")) ?? { timestamp: 0 };
+    const since = await registry.marketEffectiveAt(jury);
+    expect(since !== 0n && since <= BigInt(timestamp)).to.equal(true);
     let gasUsed = 0n;
     for (let block = await ethers.provider.getBlockNumber(); block > 0; block--) {
       gasUsed += (await ethers.provider.getBlock(block))?.gasUsed ?? 0n;

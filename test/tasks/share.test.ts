@@ -183,6 +183,7 @@ describe("tasks: share", function () {
     const contracts = { ...old.contracts };
     delete contracts.RevenueShareFactory;
     delete contracts.DeedCertificate;
+    delete contracts.Jury;
     await writeDeployment(record, { ...old, contracts });
     const [none, model] = await Promise.all([
       run(["share", "portfolio", "--json"]),
@@ -199,6 +200,7 @@ describe("tasks: share", function () {
       .to.be.a("string")
       .and.not.to.equal(old.contracts.RevenueShareFactory);
     expect(after.contracts.DeedCertificate).to.be.a("string").and.not.to.equal(old.contracts.DeedCertificate);
+    expect(after.contracts.Jury).to.be.a("string").and.not.to.equal(old.contracts.Jury);
     // The deeds' alone.
     const withShares = { ...after.contracts };
     delete withShares.DeedCertificate;
