@@ -105,7 +105,7 @@ contract JurySeatsTest is JuryTest {
     }
 
     /// @dev A20: stake stays as long as a dispute of before may take; then anybody gives it back, once.
-    function testFuzz_A20_leavingTakesItsTime(uint32 wait) external {
+    function testFuzz_A20_leavingTakesItsTime(uint32 wait) public {
         wait = uint32(bound(wait, 0, 2 * jury.exitSeconds()));
         bytes memory release = abi.encodeCall(jury.releaseSeats, (0, one(2)));
         bytes memory leaving = abi.encodeCall(jury.leaveSeats, (0, one(2)));
@@ -123,6 +123,14 @@ contract JurySeatsTest is JuryTest {
         assertEq(stakeOf(jurorOf(2)), SEAT, "and whole");
         assertTrue(!may(STRANGER, release), "I-3");
         assertTrue(!may(jurorOf(2), leaving), "gone");
+    }
+
+    function test_A20_leavingAtItsEdge() external {
+        for (uint32 i = 0; i < 3; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            testFuzz_A20_leavingTakesItsTime(uint32(jury.exitSeconds()) - 1 + i);
+            vm.revertToState(snapshot);
+        }
     }
 
     /// @dev I-3: one seat's stake is given back once, not with that of another one of the same provider.
