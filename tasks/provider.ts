@@ -41,12 +41,14 @@ export const providerTasks = [
     .addOption(optional("collateral", "What the provider must have at stake for it"))
     .addOption(optional("application", "Which application is to run, for example ocr"))
     .addOption(optional("needs", "What else the machine must have, for example driver=550.1,region=eu"))
+    .addOption(optional("attested", "Only with keys attested by a platform in this file, which you trust"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./provider/list.ts"))
     .build(),
   task(["provider", "show"], "Show a provider, and what its node on this machine earned")
     .addOption(optional("account", "Another account"))
     .addOption(optional("csv", "Write the node's tasks to this file as well"))
+    .addOption(optional("attested", "Check its attestation by the platforms in this file, which you trust"))
     .addFlag(JSON_FLAG)
     .setAction(() => import("./provider/show.ts"))
     .build(),
@@ -99,6 +101,9 @@ export const providerTasks = [
     .addOption(optional("account", "The provider, when the own account is its operator"))
     .addOption(optional("policy", "File with what is taken (default: policy.json in the node's folder)"))
     .addOption(optional("out", "Where it goes (default: metadata.json in the node's folder)"))
+    .addOption(
+      optional("attestation", "File with evidence of the key, which the documents carry from now on"),
+    )
     .addFlag({ name: "store", description: "Store it on Arweave too, for an address that never changes" })
     .addFlag(JSON_FLAG)
     .setAction(() => import("./provider/metadata.ts"))

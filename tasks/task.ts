@@ -31,7 +31,9 @@ export const taskTasks = [
         "How long its delivery can be disputed before it is paid, like 1d (needs --arbiter; with --collateral it means something)",
       ),
     )
-    .addOption(optional("arbiter", "Who decides about a dispute: `arbiter create` makes one"))
+    .addOption(
+      optional("arbiter", "Who decides about a dispute: `jury`, or an address; `arbiter create` makes one"),
+    )
     .addOption(
       optional(
         "verification",
@@ -234,6 +236,12 @@ export function withOrder(builder: NewTaskDefinitionBuilder) {
     })
     .addOption(
       optional("secrets", "Environment variables that the provider gets, and nobody else: NAME,OTHER"),
+    )
+    .addOption(
+      optional(
+        "attested",
+        "Encrypt it only to keys attested by a platform in this file, which you trust (docs/verification.md)",
+      ),
     )
     .addOption(optional("owner", "Whose balance pays, when the account is its delegate"))
     .addOption(optional("backup", "A provider that may take it over at the same terms; it can read it too"))

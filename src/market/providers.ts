@@ -1,4 +1,5 @@
 import { formatAmount } from "../amount.ts";
+import type { AttestationPolicy } from "../attestation.ts";
 import { unlessAborted } from "../abort.ts";
 import { isOutage } from "../chain/errors.ts";
 import type { CurrencyInfo } from "../deployment.ts";
@@ -6,6 +7,7 @@ import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import type { Needs } from "../manifest.ts";
 import type { Capacity } from "../provider/metadata.ts";
 import type { IProviderRegistry } from "../../types/interfaces/IProviderRegistry.ts";
+import { type AttestationStanding, claimedStanding, judgeAttestation } from "./attested.ts";
 import { readLeftLeases } from "./compass.ts";
 import { asking, type MarketContext } from "./context.ts";
 import { loadMeasurements, type MeasuredSpeed, type Measurement, speedIn } from "./measurements.ts";
@@ -27,6 +29,8 @@ export interface ProviderQuery {
   readonly application?: string | undefined;
   /** What the machine must have beyond its resources. */
   readonly needs?: Needs | undefined;
+  /** What its key must show: a provider that does not is out. Default: nothing. */
+  readonly attestation?: AttestationPolicy | undefined;
   /** Whether it is a lease: then what other owners' leases came to counts. Default: no. */
   readonly isLease?: boolean | undefined;
   /** Whether one will do that has neither sold work nor enough at stake. Default: no. */
@@ -75,6 +79,8 @@ export interface ProviderReport {
   };
   /** What it says of itself, signed, or why that does not count. */
   readonly claims: Claims;
+  /** Missing where it claims none and none was asked for. */
+  readonly attestation?: AttestationStanding | undefined;
   /** Of what it says, what it could take now; missing when it is not known, or was measured too long ago. */
   readonly capacity?: Capacity | undefined;
   /** Seconds for each unit of the application: by its own benchmark, and in this owner's tasks. */
@@ -135,7 +141,8 @@ export async function findProviders(
   );
   const options = { ...query, currency: context.deployment.currency };
   const ranked = rankProviders(known, { ...options, exploration: 0 });
-  return rankProviders(await askProviders(context, query, ranked, signal), options);
+  const asked = await askProviders(context, query, ranked, signal);
+  return rankProviders(await attestProviders(context, query, asked, signal), options);
 }
 
 /** One provider against the query; whoever names it need not be told whether it is known. Error: `provider.unknown`. */
@@ -155,7 +162,12 @@ export async function checkProvider(
   const own = await loadMeasurements(context.home);
   const found = await report(context, named, await asking(registry.providerOf(account)), own);
   const asked = await askProviders(context, named, [found], signal);
-  const [ranked] = rankProviders(asked, { ...named, exploration: 0, currency: context.deployment.currency });
+  const attested = await attestProviders(context, named, asked, signal);
+  const [ranked] = rankProviders(attested, {
+    ...named,
+    exploration: 0,
+    currency: context.deployment.currency,
+  });
   return ranked ?? found;
 }
 
@@ -183,6 +195,28 @@ async function askProviders(
   };
   await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
   return asked;
+}
+
+/** Those that would be eligible, with what their evidence says of their keys, where that is asked for: without it they are out. */
+async function attestProviders(
+  context: MarketContext,
+  { attestation: policy }: ProviderQuery,
+  reports: readonly ProviderReport[],
+  signal: AbortSignal | undefined,
+): Promise<readonly ProviderReport[]> {
+  if (policy === undefined) return reports;
+  const needed = policy.platforms.map(({ platform }) => platform).join(" or ");
+  return await Promise.all(
+    reports.map(async (each) => {
+      if (!each.eligible) return each;
+      const { account, key, claims } = each;
+      const attestation = await judgeAttestation(context, { account, key, claims, policy }, { signal });
+      const met = attestation.state === "verified";
+      const offered = attestation.state === "refused" ? attestation.reason.replace(/\.$/, "") : needed;
+      const requirements = [...each.requirements, { name: "attestation", needed, offered, met }];
+      return judged({ ...each, attestation, requirements });
+    }),
+  );
 }
 
 /** What can be said of a provider; one of whom something cannot be read is excluded, and spoils nobody else's chance. */
@@ -296,6 +330,7 @@ function withClaims(report: ProviderReport, claims: Claims, query: ProviderQuery
   return judged({
     ...report,
     claims,
+    attestation: claimedStanding(claims),
     capacity: document && isFresh(document.capacity) ? document.capacity : undefined,
     speed: {
       ...report.speed,

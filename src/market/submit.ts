@@ -10,6 +10,7 @@ import { payloadContext, seal } from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { Stored } from "../storage/storage.ts";
+import { requireAttested } from "./attested.ts";
 import { asking, chainTime, isRefusal, type MarketContext, requireSigner } from "./context.ts";
 import { PlaintextRoot, tee, treeSalt } from "./evidence.ts";
 import { encodeOrder, type SignedOrder, signOrder, unsignedOrder } from "./order.ts";
@@ -83,8 +84,8 @@ const UPLOAD_TAGS = { "Neura-Kind": "payload", "Neura-Version": "1" };
  * Called again with the same request after it was cut off, it goes on where it stopped: nothing is stored or paid
  * twice, since the task's id is on disk before the transaction is sent.
  *
- * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage and of `requestQuote`, what the contract
- * refuses.
+ * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage, of `requireAttested` and of `requestQuote`,
+ * what the contract refuses.
  */
 export async function submitTask(
   context: MarketContext,
@@ -104,7 +105,7 @@ export async function submitTask(
  * As {@link submitTask}, but signs the task in place of sending it: whoever has the order can send it, once. Where the
  * signer is not the owner, a contract for example, it is left unsigned.
  *
- * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage and of `signOrder`.
+ * Errors: `submit.running`, `payload.changed`, `limit.*`, those of the storage, of `requireAttested` and of `signOrder`.
  */
 export async function signTask(
   context: MarketContext,
@@ -158,6 +159,10 @@ async function store(
   prepared: PreparedTask,
   stage: Stage,
 ): Promise<Stage & { stored?: Stored }> {
+  const { attestation: policy, readers } = prepared;
+  if (policy !== undefined) {
+    await requireAttested(context, readers, { policy, signal: stage.options.signal });
+  }
   const draft = await sealPayload(context, prepared, stage);
   return { ...stage, ...(await uploadPayload(context, { ...stage, draft })) };
 }

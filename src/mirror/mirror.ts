@@ -76,7 +76,7 @@ export async function planMirror(home: string, task: string, options: PlanOption
 /**
  * Whether a task that is not yet sent can be mirrored. Error: `mirror.unfit`.
  */
-export function checkMirrorable({ features, secrets, ownerKey, quote }: PreparedTask): void {
+export function checkMirrorable({ features, secrets, ownerKey, quote, attestation }: PreparedTask): void {
   const why =
     features.kind !== undefined
       ? "a lease is kept up by one provider"
@@ -86,11 +86,13 @@ export function checkMirrorable({ features, secrets, ownerKey, quote }: Prepared
           ? "a backup could do it for its provider"
           : quote !== undefined
             ? "it asks for a quote, and its mirror would not"
-            : Object.keys(secrets).length > 0
-              ? "it has secrets, which are meant for its provider alone"
-              : ownerKey === undefined
-                ? "its result is public, and then its payload cannot be read again"
-                : undefined;
+            : attestation !== undefined
+              ? "it is for attested machines, and its mirror would go to any"
+              : Object.keys(secrets).length > 0
+                ? "it has secrets, which are meant for its provider alone"
+                : ownerKey === undefined
+                  ? "its result is public, and then its payload cannot be read again"
+                  : undefined;
   if (why === undefined) return;
   throw new NeuraError("mirror.unfit", `The task cannot be mirrored: ${why}.`, {
     next: "Leave --mirror out, or order a plain job with an encrypted result.",

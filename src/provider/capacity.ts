@@ -4,7 +4,7 @@ import type { Machine } from "../market/needs.ts";
 import { NO_RESOURCES, type Resources } from "../market/resources.ts";
 import { applications } from "./applications/registry.ts";
 import { freeDiskMiB } from "./hardware.ts";
-import type { Benchmark, Capacity, OfferedApplication, ProviderMetadata } from "./metadata.ts";
+import type { Attestation, Benchmark, Capacity, OfferedApplication, ProviderMetadata } from "./metadata.ts";
 
 const MIB = 1024 * 1024;
 
@@ -45,6 +45,7 @@ export function describeProvider({
   benchmark,
   quoteUrl,
   accessUrl,
+  attestations,
 }: {
   account: string;
   /** Of the applications. */
@@ -54,6 +55,7 @@ export function describeProvider({
   benchmark: Benchmark | undefined;
   quoteUrl?: string | undefined;
   accessUrl?: string | undefined;
+  attestations?: readonly Attestation[] | undefined;
 }): ProviderMetadata {
   return {
     account,
@@ -67,5 +69,6 @@ export function describeProvider({
     benchmarks: benchmark === undefined ? [] : [benchmark],
     ...(quoteUrl === undefined ? {} : { quoteUrl }),
     ...(accessUrl === undefined ? {} : { accessUrl }),
+    ...(attestations === undefined ? {} : { attestations }),
   };
 }

@@ -4,6 +4,7 @@ import type { Provider, Signer } from "ethers";
 import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
 import { applications } from "./applications/registry.ts";
+import { loadAttestations } from "./attestation.ts";
 import { loadBenchmark } from "./benchmark.ts";
 import { describeProvider, measureCapacity } from "./capacity.ts";
 import { detectHardware } from "./hardware.ts";
@@ -16,9 +17,11 @@ import { requireProvider } from "./registration.ts";
 
 /**
  * The document about a provider as it is on this machine now, signed: its applications, its last benchmark, what its
- * policy says of the machine, and what is free. A node with `quotes` in its policy serves the same, always fresh.
+ * policy says of the machine, what is free, and the evidence in the node's folder. A node with `quotes` in its policy
+ * serves the same, always fresh.
  *
- * Errors: `provider.not-registered`, `provider.not-operator`, `provider.bad-policy`, `benchmark.invalid`.
+ * Errors: `provider.not-registered`, `provider.not-operator`, `provider.bad-policy`, `benchmark.invalid`,
+ * `attestation.invalid`.
  */
 export async function makeMetadata({
   deployment,
@@ -48,10 +51,11 @@ export async function makeMetadata({
   }
   const directory = nodeDirectory(home, account);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const [policy, hardware, benchmark, openTasks] = await Promise.all([
+  const [policy, hardware, benchmark, attestations, openTasks] = await Promise.all([
     loadPolicy(policyPath, directory),
     detectHardware(directory),
     loadBenchmark(directory),
+    loadAttestations(directory),
     openTasksIn(directory, deployment),
   ]);
   const slots = policy.slots ?? record.slots;
@@ -65,6 +69,7 @@ export async function makeMetadata({
       benchmark,
       quoteUrl: policy.quotes && quoteUrlOf(policy.quotes),
       accessUrl: policy.accessUrl,
+      attestations,
     }),
     {
       domain: { chainId: BigInt(deployment.chainId), registry: deployment.contracts.ProviderRegistry },

@@ -53,6 +53,16 @@ export interface Benchmark {
   readonly software: readonly { readonly name: string; readonly version: string }[];
 }
 
+/** Evidence of what a machine is that made a key. Whether it holds, owners' clients find out: `src/attestation.ts`. */
+export interface Attestation {
+  /** The owner's word for who vouches for it: `tdx`. One that nobody knows is read all the same. */
+  readonly platform: string;
+  /** Of the key that it is about. */
+  readonly keyEpoch: number;
+  /** As the platform made it, in base64. */
+  readonly evidence: string;
+}
+
 /** What a provider says of itself, format `neura/provider/1`. */
 export interface ProviderMetadata {
   readonly account: string;
@@ -66,6 +76,7 @@ export interface ProviderMetadata {
   readonly quoteUrl?: string;
   /** Below which what it keeps up for owners is reached. */
   readonly accessUrl?: string;
+  readonly attestations?: readonly Attestation[];
 }
 
 /** A registry on a chain: a document for another one is worth nothing. */
@@ -76,6 +87,8 @@ export interface RegistryDomain {
 
 export const METADATA_SCHEMA = "neura/provider/1";
 export const MAX_METADATA_BYTES = 64 * 1024;
+/** Of one attestation; all of them share the document with the rest. */
+export const MAX_EVIDENCE_BYTES = 16 * 1024;
 
 const TYPES = {
   Metadata: [
@@ -84,6 +97,7 @@ const TYPES = {
   ],
 };
 const MAX_ENTRIES = 64;
+const MAX_ATTESTATIONS = 4;
 
 /** The document as it is published: signed by the provider's account, or by its operator's. */
 export async function signMetadata(
@@ -153,6 +167,7 @@ function readMetadata(file: Fields): ProviderMetadata {
   const [machine, capacity] = [file.object("machine"), file.object("capacity")];
   const quoteUrl = file.text("quoteUrl", "is no URL", urlIn);
   const accessUrl = file.text("accessUrl", "is no URL", urlIn);
+  const attestations = readAttestations(file);
   return {
     account: file.required("account", file.text("account", "is no address", addressIn), ""),
     issuedAt: timeOf(file, "issuedAt"),
@@ -165,7 +180,23 @@ function readMetadata(file: Fields): ProviderMetadata {
     benchmarks: listOf(file, "benchmarks", readBenchmark),
     ...(quoteUrl === undefined ? {} : { quoteUrl }),
     ...(accessUrl === undefined ? {} : { accessUrl }),
+    ...(attestations === undefined ? {} : { attestations }),
   };
+}
+
+/** Also that of a node's own file. */
+export function readAttestations(file: Fields): Attestation[] | undefined {
+  return file.objects("attestations", { atMost: MAX_ATTESTATIONS })?.map((each) => {
+    const keyEpoch = each.whole("keyEpoch", { from: 1, to: 2 ** 32 - 1 });
+    const what = `is no base64 of at most ${MAX_EVIDENCE_BYTES} bytes`;
+    const read = {
+      platform: wordOf(each, "platform"),
+      keyEpoch: each.required("keyEpoch", keyEpoch, 1),
+      evidence: each.required("evidence", each.text("evidence", what, evidenceIn), ""),
+    };
+    each.end();
+    return read;
+  });
 }
 
 /** Also that of a policy, which says what cannot be found out. */
@@ -255,7 +286,15 @@ function timeOf(fields: Fields, name: string): string {
   return fields.required(name, fields.text(name, "is no time such as 2026-01-31T12:00:00.000Z", timeIn), "");
 }
 
-function wordIn(text: string): string | undefined {
+/** The one form that these bytes have. */
+function evidenceIn(text: string): string | undefined {
+  if (text === "" || text.length > 4 * Math.ceil(MAX_EVIDENCE_BYTES / 3)) return undefined;
+  const bytes = Buffer.from(text, "base64");
+  return bytes.length <= MAX_EVIDENCE_BYTES && bytes.toString("base64") === text ? text : undefined;
+}
+
+/** A name for programs: at most 64 characters, without spaces. */
+export function wordIn(text: string): string | undefined {
   return /^[\w.+-]{1,64}$/.test(text) ? text : undefined;
 }
 

@@ -1,10 +1,12 @@
 import { formatAmount, parseAmount } from "../../src/amount.ts";
+import { loadAttestationPolicy } from "../../src/attestation/policy.ts";
 import { openMarket } from "../../src/market/context.ts";
 import { findProviders } from "../../src/market/providers.ts";
 import { NO_RESOURCES } from "../../src/market/resources.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
 import { parseMachineNeeds } from "../task/request.ts";
+import { attestationText } from "./attested.ts";
 import { shapeFrom, shapeText } from "./shape.ts";
 
 interface ListArguments {
@@ -14,6 +16,7 @@ interface ListArguments {
   collateral: string | undefined;
   application: string | undefined;
   needs: string | undefined;
+  attested: string | undefined;
 }
 
 export default action("neura/provider-list/1", async (args: ListArguments, context) => {
@@ -29,8 +32,9 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
     application: args.application,
     needs: parseMachineNeeds(args.needs),
   };
+  const attestation = args.attested === undefined ? undefined : await loadAttestationPolicy(args.attested);
   const market = openMarket({ runner: provider, deployment, storage, home, allowLoopback });
-  const providers = await findProviders(market, query, { signal });
+  const providers = await findProviders(market, { ...query, attestation }, { signal });
   return {
     data: { query, providers },
     text:
@@ -43,6 +47,10 @@ export default action("neura/provider-list/1", async (args: ListArguments, conte
                 ["", `${formatAmount(each.rateWei, currency)} per second; ${shapeText(each.shape)}`],
                 ["", each.reason],
                 ...(each.eligible ? [["", each.claims.reason] as const] : []),
+                // Why one is out says its reason.
+                ...(each.eligible && each.attestation
+                  ? [["", attestationText(each.attestation)] as const]
+                  : []),
               ]),
             )
             .join("\n"),

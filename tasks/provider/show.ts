@@ -1,28 +1,37 @@
 import { access, writeFile } from "node:fs/promises";
 
 import { formatAmount } from "../../src/amount.ts";
+import { loadAttestationPolicy } from "../../src/attestation/policy.ts";
+import { readAttestation } from "../../src/market/attested.ts";
+import { openMarket } from "../../src/market/context.ts";
 import { type Entry, Journal, type Ledger } from "../../src/provider/journal.ts";
 import { journalPath, nodeDirectory } from "../../src/provider/node.ts";
 import { requireProvider } from "../../src/provider/registration.ts";
 import { parseAddress } from "../address.ts";
 import { action } from "../context.ts";
 import { fields } from "../output.ts";
+import { attestationText } from "./attested.ts";
 import { shapeText } from "./shape.ts";
 
 interface ShowArguments {
   account: string | undefined;
   csv: string | undefined;
+  attested: string | undefined;
 }
 
 const COIN_DECIMALS = 18;
 
 export default action("neura/provider-show/1", async (args: ShowArguments, context) => {
-  const { chainId, provider, home } = context;
+  const { chainId, provider, home, storage, allowLoopback, signal } = context;
   const deployment = await context.deployment();
   const { currency, contracts } = deployment;
   const named = args.account === undefined ? undefined : parseAddress(args.account, "account");
   const account = named ?? (await context.signer()).address;
   const record = await requireProvider({ deployment, provider }, account);
+
+  const policy = args.attested === undefined ? undefined : await loadAttestationPolicy(args.attested);
+  const market = openMarket({ runner: provider, deployment, storage, home, allowLoopback });
+  const attestation = await readAttestation(market, account, { policy, signal });
 
   const path = journalPath(nodeDirectory(home, account));
   const entries = (await exists(path)) ? await readJournal() : undefined;
@@ -31,6 +40,7 @@ export default action("neura/provider-show/1", async (args: ShowArguments, conte
   return {
     data: {
       ...record,
+      attestation: attestation ?? null,
       currency,
       ...(entries ? { node: { ...entries.ledger, list: entries.rows } } : {}),
     },
@@ -45,6 +55,7 @@ export default action("neura/provider-show/1", async (args: ShowArguments, conte
       ["Stake", `${amount(record.stakeWei)}, of it ${amount(record.lockedWei)} locked`],
       ["Unbonding", unbonding(record.unbondingWei, record.unbondsAtSeconds, amount)],
       ["To pay out", amount(record.balanceWei)],
+      ["Attestation", attestationText(attestation)],
       ["Completed", `${record.completed} tasks, ${record.secondsSold} s`],
       [
         "Not completed",

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 
 import { parseAmount } from "../../src/amount.ts";
+import { loadAttestationPolicy } from "../../src/attestation/policy.ts";
 import type { Deployment } from "../../src/deployment.ts";
 import { messageOf, NeuraError } from "../../src/errors.ts";
 import { type JsonObject, type Needs, readNeeds } from "../../src/manifest.ts";
@@ -38,6 +39,7 @@ export interface OrderArguments extends NeedArguments {
   readonly maxCost: string | undefined;
   readonly startWithin: string;
   readonly secrets: string | undefined;
+  readonly attested: string | undefined;
   readonly owner: string | undefined;
   readonly backup: string | undefined;
   readonly model: string | undefined;
@@ -173,6 +175,7 @@ export async function parseOrderRequest(
     maxCostWei: maxCost === undefined ? undefined : parseAmount(maxCost, currency, "cost"),
     startWithinSeconds: parseDuration(given.startWithin, "time to start"),
     secrets: secretsFrom(given.secrets, context),
+    attestation: given.attested === undefined ? undefined : await loadAttestationPolicy(given.attested),
     owner: owner === undefined ? undefined : parseAddress(owner, "owner"),
     backup: backup === undefined ? undefined : parseAddress(backup, "backup"),
     model: model === undefined ? undefined : parseWhole(model, "model"),

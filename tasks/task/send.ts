@@ -8,6 +8,7 @@ import { checkMirrorable } from "../../src/mirror/mirror.ts";
 import type { Context } from "../context.ts";
 import { type CommandResult, fields } from "../output.ts";
 import type { OrderArguments } from "./request.ts";
+import { attestationText } from "../provider/attested.ts";
 import { detachable } from "./show.ts";
 
 /** More files than these are counted, not listed. */
@@ -92,6 +93,7 @@ function planOf(prepared: PreparedTask) {
     owner,
     provider: provider?.account,
     reason: provider?.reason,
+    attestation: provider?.attestation,
     readers: readers.map(({ account }) => account),
     features,
     costWei,
@@ -111,6 +113,7 @@ function describe(prepared: PreparedTask, { out }: Context, cost: string): void 
   if (provider !== undefined) out.note(`Provider ${provider.account}: ${provider.reason}`);
   else if (features.isSealed === true) out.note("Open: nobody can read it before its key is published.");
   else out.note(`Open: it can be read, and so done, by ${readers.map(({ account }) => account).join(", ")}`);
+  if (provider?.attestation !== undefined) out.note(`It ${attestationText(provider.attestation)}`);
   if (features.backup !== undefined) out.note(`Backup ${features.backup}, which can read it too`);
   if (features.model !== undefined)
     out.note(`Model ${features.model}: ${(features.royaltyBps ?? 0) / 100} % of what is paid go to it`);

@@ -3,6 +3,7 @@ import type { Signer } from "ethers";
 
 import { messageOf } from "../../errors.ts";
 import type { Machine } from "../../market/needs.ts";
+import { loadAttestations } from "../attestation.ts";
 import { loadBenchmark } from "../benchmark.ts";
 import { describeProvider, measureCapacity } from "../capacity.ts";
 import type { ChainView } from "../chain-view.ts";
@@ -55,14 +56,15 @@ export async function openQuotes(parts: QuoteParts): Promise<Quotes> {
   const desk = new QuoteDesk({ ...parts, places });
 
   const describe = async (): Promise<string> => {
-    const [{ offer }, benchmark] = await Promise.all([
+    const [{ offer }, benchmark, attestations] = await Promise.all([
       chain.registrationOf(account),
       loadBenchmark(directory),
+      loadAttestations(directory),
     ]);
     const freeSlots = free();
     const capacity = await measureCapacity({ offered: offer.shape, slots, freeSlots, directory });
     const metadata = describeProvider({
-      ...{ account, names: applications, machine, capacity, benchmark },
+      ...{ account, names: applications, machine, capacity, benchmark, attestations },
       quoteUrl: quoteUrlOf(policy.quotes, server.port),
       accessUrl: policy.accessUrl,
     });
