@@ -11,6 +11,7 @@ import { arbiterTasks } from "./tasks/arbiter.ts";
 import { bridgeTasks } from "./tasks/bridge.ts";
 import { canaryTasks } from "./tasks/canary.ts";
 import { deployTasks } from "./tasks/deploy.ts";
+import { juryTasks } from "./tasks/jury.ts";
 import { leaseTasks } from "./tasks/lease.ts";
 import { limitTasks } from "./tasks/limit.ts";
 import { localNetwork } from "./tasks/local-network.ts";
@@ -42,6 +43,7 @@ export default defineConfig({
     ...bridgeTasks,
     ...canaryTasks,
     ...deployTasks,
+    ...juryTasks,
     ...leaseTasks,
     ...limitTasks,
     ...marketTasks,

@@ -117,8 +117,13 @@ export interface JuryCase {
 // ---- Reading ----
 
 /** The jury of a deployment. Error: `jury.none`. */
-export function juryOf({ contracts }: Deployment, runner: ContractRunner): IJury {
-  if (contracts.Jury !== undefined) return IJury__factory.connect(contracts.Jury, runner);
+export function juryOf(deployment: Deployment, runner: ContractRunner): IJury {
+  return IJury__factory.connect(juryAddress(deployment), runner);
+}
+
+/** Error: `jury.none`. */
+export function juryAddress({ contracts }: Pick<Deployment, "contracts">): string {
+  if (contracts.Jury !== undefined) return contracts.Jury;
   throw new NeuraError("jury.none", "This deployment has no jury.", {
     next: "Name another arbiter, or have the market's deployer run `deploy` again, which adds one.",
   });

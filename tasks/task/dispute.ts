@@ -1,4 +1,5 @@
 import { formatAmount, parseAmount, type Unit } from "../../src/amount.ts";
+import { isBeforeJury } from "../../src/jury/check.ts";
 import type { DisputePlan } from "../../src/market/dispute.ts";
 import { action } from "../context.ts";
 import { formatDuration } from "../duration.ts";
@@ -27,6 +28,11 @@ export default action("neura/task-dispute/1", async (given: DisputeArguments, co
   const { status, transaction } = await out.step("Disputing the delivery", () =>
     client.dispute(id, { unit, maximumBondWei, revealSeed, signal }),
   );
+  if (isBeforeJury({ deployment }, status.terms.arbiter)) {
+    out.note(
+      `Keep ./neura jury pursue ${id} running: what is not handed over to the jury in time loses the dispute.`,
+    );
+  }
   return { data: { ...status, transaction, plan }, text: statusText(status, currency) };
 });
 

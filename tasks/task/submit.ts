@@ -1,4 +1,6 @@
+import type { Deployment } from "../../src/deployment.ts";
 import { NeuraError } from "../../src/errors.ts";
+import { juryAddress } from "../../src/jury/case.ts";
 import type { TaskRequest } from "../../src/market/prepare.ts";
 import { parseAddress } from "../address.ts";
 import { action } from "../context.ts";
@@ -24,7 +26,7 @@ export default action("neura/task-submit/1", async (given: SubmitArguments, cont
     ...(await parseOrderRequest(given, deployment, context)),
     completeWithinSeconds:
       completeWithin === undefined ? undefined : parseDuration(completeWithin, "time to complete"),
-    challenge: parseChallenge(given),
+    challenge: parseChallenge(given, deployment),
     verification: await parseVerificationOption(given),
     publicResult,
   };
@@ -32,12 +34,15 @@ export default action("neura/task-submit/1", async (given: SubmitArguments, cont
   return await submitOrSign(context, { client, deployment, given, request, mirror });
 });
 
-function parseChallenge({ challenge, arbiter }: SubmitArguments): TaskRequest["challenge"] {
+function parseChallenge(
+  { challenge, arbiter }: SubmitArguments,
+  deployment: Deployment,
+): TaskRequest["challenge"] {
   if (challenge === undefined && arbiter === undefined) return undefined;
   if (challenge !== undefined && arbiter !== undefined) {
     return {
       periodSeconds: parseDuration(challenge, "challenge period"),
-      arbiter: parseAddress(arbiter, "arbiter"),
+      arbiter: arbiter === "jury" ? juryAddress(deployment) : parseAddress(arbiter, "arbiter"),
     };
   }
   throw new NeuraError("usage.challenge", "A challenge period needs an arbiter, and an arbiter a period.", {

@@ -14,6 +14,7 @@ import { saveKey } from "../../../src/keystore.ts";
 import { type IJury, IJury__factory } from "../../../types/index.ts";
 import {
   type Account,
+  type Connection,
   createWorld,
   deliverResult,
   fileIn,
@@ -76,8 +77,11 @@ export interface DisputedTask {
 
 const SALT = keccak256("0x01");
 
-export async function createJuryWorld(cleanup: Cleanup, { jurors: count = 6 } = {}): Promise<JuryWorld> {
-  const world = await createWorld(cleanup);
+export async function createJuryWorld(
+  cleanup: Cleanup,
+  { jurors: count = 6, connection: given }: { jurors?: number; connection?: Connection } = {},
+): Promise<JuryWorld> {
+  const world = await createWorld(cleanup, given === undefined ? {} : { connection: given });
   const { connection, others } = world;
   const { ethers, networkHelpers } = connection;
   const contract = await ethers.deployContract("Jury", [world.market, SEAT_WEI, FEE_BPS, 1n, STEP, 0]);
