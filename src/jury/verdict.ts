@@ -38,6 +38,8 @@ export interface Redone {
   readonly kind: RunKind;
   /** Of the units, in their order; nothing where the run has no such unit. Empty where it did not complete. */
   readonly outputs: readonly (Uint8Array | undefined)[];
+  /** How many units the run has. */
+  readonly unitCount: number;
   readonly seconds: number;
   readonly peakRssBytes: number;
   readonly modelDigest: string;
@@ -110,7 +112,7 @@ export async function readRedone(
 ): Promise<Redone> {
   const { kind, summary, secondsWall: seconds, usage } = run;
   const measured = { kind, seconds, peakRssBytes: usage.peakRssBytes };
-  if (summary === undefined) return { ...measured, outputs: [], modelDigest: "", dtype: "" };
+  if (summary === undefined) return { ...measured, outputs: [], unitCount: 0, modelDigest: "", dtype: "" };
   const made = { modelDigest: modelDigest(summary.model.files), dtype: summary.dtype };
   const result = JSON.stringify(summary.result, undefined, 2);
   const { units, from } = await unitsOfRun(run, { directory, signal });
@@ -118,6 +120,7 @@ export async function readRedone(
     return {
       ...measured,
       ...made,
+      unitCount: 1,
       outputs: places.map((place) => (place === 0 ? toUtf8Bytes(result) : undefined)),
     };
   // As a result has them.
@@ -134,7 +137,7 @@ export async function readRedone(
       place < units.length ? (await work.delivered(place, {}))?.output : undefined,
     ),
   );
-  return { ...measured, ...made, outputs };
+  return { ...measured, ...made, outputs, unitCount: units.length };
 }
 
 function never(): Promise<never> {
@@ -172,6 +175,7 @@ export function fingerprintOfFault({ of }: Pick<Fault, "of">, { seed }: { seed: 
 export const UNDECIDED: Redone = {
   kind: "completed",
   outputs: [],
+  unitCount: 0,
   seconds: 0,
   peakRssBytes: 0,
   modelDigest: "",
@@ -228,7 +232,9 @@ export async function verdictOf({
   if (!isDecidable) return paid(`By ${verification.method} a panel decides nothing.`);
   const ended = endedAs(outcome, redone, manifest);
   if (ended !== undefined) return ended;
-  const { modelDigest: model, dtype, outputs } = redone;
+  const { modelDigest: model, dtype, outputs, unitCount } = redone;
+  const missing = units.find((_, at) => (redo.places[at] ?? 0) >= unitCount);
+  if (missing !== undefined) return unpaid(`Done again, it has ${unitCount} units, and no unit ${missing}.`);
   const folders = { payloadDirectory, resultDirectory };
   const work = await workOf(
     { manifest, evidence, verification, ...folders },

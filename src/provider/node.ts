@@ -7,7 +7,7 @@ import { Sender } from "../chain/sender.ts";
 import type { Deployment } from "../deployment.ts";
 import type { KeyPair } from "../envelope/index.ts";
 import { isNeuraError, messageOf, NeuraError } from "../errors.ts";
-import { explainRefusal } from "../market/context.ts";
+import { explainRefusal, openMarket } from "../market/context.ts";
 import { Status } from "../market/outcome.ts";
 import { maximumCostWei, type Task } from "../market/terms.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -17,12 +17,13 @@ import { ChainClock } from "./clock.ts";
 import { Feed, type Head, type News } from "./feed.ts";
 import { detectHardware, freeDiskMiB } from "./hardware.ts";
 import { type BlockId, type Entry, Journal, type Ledger, type Step, takesPlace } from "./journal.ts";
+import { Juror, type JurorStep } from "./juror.ts";
 import { Leases } from "./leases.ts";
 import { lockDirectory } from "./lock.ts";
 import type { Level, NodeEvent } from "./log.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { OwnKey } from "./payload.ts";
-import { confirmationsFor, DEFAULT_POLICY, type Policy } from "./policy.ts";
+import { confirmationsFor, DEFAULT_POLICY, type Policy, withJury } from "./policy.ts";
 import { openQuotes, type Quotes } from "./quotes/quotes.ts";
 import type { Runner } from "./runner/runner.ts";
 import { Slots } from "./slots.ts";
@@ -54,7 +55,7 @@ export interface NodeOptions {
   readonly stallMs?: number;
   readonly onEvent?: (event: NodeEvent) => void;
   /** Called when a step is on record, before the next one begins. */
-  readonly onStep?: (step: Step | "signed" | "sent", subject: string) => void;
+  readonly onStep?: (step: Step | JurorStep | "signed" | "sent", subject: string) => void;
 }
 
 const JOURNAL = "journal.sqlite";
@@ -109,6 +110,7 @@ export class ProviderNode {
   /** Tasks that run at the same time. */
   readonly #slots: number;
   #quotes: Quotes | undefined;
+  #juror: Juror | undefined;
   readonly #stopping = new AbortController();
   /** The tasks in work. */
   readonly #tasks = new Map<string, { abort: AbortController; ended: Promise<void>; isWork: boolean }>();
@@ -132,7 +134,8 @@ export class ProviderNode {
    * `provider.not-registered`, `provider.not-operator`, `provider.no-key`, `chain.unavailable`.
    */
   static async start(options: NodeOptions): Promise<ProviderNode> {
-    const { deployment, directory, signer, policy = DEFAULT_POLICY } = options;
+    const { deployment, directory, signer } = options;
+    const policy = withJury(options.policy ?? DEFAULT_POLICY, deployment);
     const signerAddress = await signer.getAddress();
     const account = getAddress(options.account ?? signerAddress);
     const chain = new ChainView(deployment, options.provider, options.witnesses);
@@ -183,13 +186,14 @@ export class ProviderNode {
         policy.leases &&
         (await Leases.open(bench, { policy: policy.leases, accessUrl: policy.accessUrl, isDraining }));
       if (leases) undo.push(() => leases.close());
+      const places = new Slots(slots);
       const node: ProviderNode = new ProviderNode({
         ...{ options, policy, account, chain, clock, journal, sender, slots, undo, leases, windows },
         pipeline: new Pipeline(bench, {
           ...{ keys, hardware, machine, leases, calibrations },
           storage: options.storage,
           applications: options.applications,
-          slots: new Slots(slots),
+          slots: places,
           transfers: new Slots(TRANSFERS),
           openings: join(directory, "openings"),
           onStep: options.onStep,
@@ -203,6 +207,18 @@ export class ProviderNode {
           now: () => clock.now(),
           free: () => node.#free(),
           hold: () => node.#held(),
+        });
+      }
+      if (policy.jury !== undefined) {
+        const { storage: storageOf, provider } = options;
+        const storage = ({ reference }: { reference?: string }) => storageOf(reference);
+        node.#juror = await Juror.open({
+          context: openMarket({ runner: provider, deployment, storage, home: directory }),
+          ...{ voter: signerAddress, sender, clock, keys, calibrations, emit, policy: policy.jury },
+          ...{ runner: options.runner, applications: options.applications, slots: places },
+          ...{ maxGasWei: policy.maxGasWei, marginSeconds: policy.marginSeconds },
+          directory: join(directory, "jury"),
+          onStep: options.onStep,
         });
       }
       node.#begin();
@@ -274,6 +290,7 @@ export class ProviderNode {
     this.#stopping.abort(new Stopped());
     await this.#loop;
     await Promise.all([...this.#tasks.values()].map(({ ended }) => ended));
+    await this.#juror?.close();
     const ledger = this.journal.ledger();
     for (const step of this.#undo.toReversed()) await step();
     this.#emit("info", "stopped", {});
@@ -320,6 +337,7 @@ export class ProviderNode {
     if (performance.now() - this.#keptAt > HOUSEKEEPING_MS) await this.#keepHouse(head);
     this.#schedule(head);
     this.#leases?.beat(signal);
+    await this.#juror?.beat(head, signal);
     if (performance.now() - this.#watchedAt > WATCH_MS) await this.#watch();
   }
 
@@ -351,6 +369,7 @@ export class ProviderNode {
   /** After a reorganisation: what was mined since is on its way again, and what it ended is open again. */
   #reconcile(fromBlock: number): void {
     const purposes = this.#sender.reopen(fromBlock);
+    this.#juror?.rewind(fromBlock);
     this.#emit("warn", "reorganised", { fromBlock, transactions: purposes.length });
     for (const purpose of purposes) {
       const [verb, id = ""] = purpose.split(":");
@@ -420,7 +439,7 @@ export class ProviderNode {
 
   /** Whether something is in work that a node that drains brings to its end. */
   #isBusy(): boolean {
-    if (this.#tasks.size > 0) return true;
+    if (this.#tasks.size > 0 || this.#juror?.isBusy() === true) return true;
     return this.journal.list({ open: true }).some(({ step }) => step === "up" || step === "assigned");
   }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { getAddress, isAddress } from "ethers";
 
+import type { Deployment } from "../deployment.ts";
 import { NeuraError } from "../errors.ts";
 import { type Fields, parseFields } from "../fields.ts";
 import type { Manifest } from "../manifest.ts";
@@ -70,6 +71,17 @@ export interface Policy {
   readonly leases: LeasePolicy | undefined;
   /** Files of calibrations, and folders of such, that are trusted besides the built-in ones: absolute paths. */
   readonly calibrations: readonly string[];
+  /** How the node serves as juror; without it, it does not. */
+  readonly jury: JuryPolicy | undefined;
+}
+
+/** How a node serves for the seats that vote with its key: the field `jury` of its policy. */
+export interface JuryPolicy {
+  /** The most units that are done again for one panel, and the most time that is expected to take [s]; without them, any. */
+  readonly maxUnits: number | undefined;
+  readonly maxSeconds: number | undefined;
+  /** Within so long after it can be, a case is finished, where nobody else did [s]. */
+  readonly finishSeconds: number;
 }
 
 /** How a node keeps leases up: the field `leases` of its policy. */
@@ -127,8 +139,13 @@ export const DEFAULT_POLICY: Policy = {
   backup: true,
   leases: undefined,
   calibrations: [],
+  jury: undefined,
 };
 
+const FINISH_SECONDS = 300;
+
+/** Stands in `arbiters` for the deployment's jury. */
+const JURY = "jury";
 const LEASE_LISTEN: Listen = { host: "127.0.0.1", port: 4281 };
 const MAX_GAS_BPS = 1_000;
 const DRAW_SECONDS = 24 * 3600;
@@ -188,6 +205,7 @@ function readPolicy(file: Fields): Policy {
     backup: file.truth("backup") ?? DEFAULT_POLICY.backup,
     leases: file.has("leases") ? readLeasePolicy(file.object("leases")) : undefined,
     calibrations: file.names("calibrations", pathIn) ?? DEFAULT_POLICY.calibrations,
+    jury: file.has("jury") ? readJuryPolicy(file.object("jury")) : undefined,
   };
   accept.end();
   return policy;
@@ -362,8 +380,16 @@ function addressIn(text: string): string | undefined {
   return isAddress(text) ? getAddress(text) : undefined;
 }
 
+/** The policy with the address of the deployment's jury in place of its word, `jury`. */
+export function withJury(policy: Policy, { contracts }: Pick<Deployment, "contracts">): Policy {
+  if (policy.arbiters === "any" || !policy.arbiters.includes(JURY)) return policy;
+  const { Jury } = contracts;
+  const others = policy.arbiters.filter((name) => name !== JURY);
+  return { ...policy, arbiters: Jury === undefined ? others : [...others, Jury] };
+}
+
 function arbitersIn(file: Fields): Policy["arbiters"] {
-  const names = file.names("arbiters", (name) => (name === "any" ? name : addressIn(name)));
+  const names = file.names("arbiters", (name) => (name === "any" || name === JURY ? name : addressIn(name)));
   return names?.includes("any") === true ? "any" : (names ?? DEFAULT_POLICY.arbiters);
 }
 
@@ -388,6 +414,17 @@ function readLeasePolicy(fields: Fields): LeasePolicy {
   };
   for (const each of [tls, draw, fields]) each?.end();
   return policy;
+}
+
+function readJuryPolicy(fields: Fields): JuryPolicy | undefined {
+  const isServing = fields.truth("serve") ?? false;
+  const policy = {
+    maxUnits: fields.whole("maxUnits", { from: 1 }),
+    maxSeconds: fields.whole("maxSeconds", { from: 1 }),
+    finishSeconds: fields.whole("finishSeconds", { to: 3600 }) ?? FINISH_SECONDS,
+  };
+  fields.end();
+  return isServing ? policy : undefined;
 }
 
 function pathIn(text: string): string | undefined {

@@ -79,16 +79,7 @@ export interface AuditReport {
  * done again makes the unit inconclusive.
  */
 export async function auditDelivery(options: AuditOptions): Promise<AuditReport> {
-  const {
-    evidence,
-    verification,
-    work,
-    auditSeed,
-    count = DEFAULT_UNITS,
-    stakes,
-    onProgress,
-    signal,
-  } = options;
+  const { evidence, auditSeed, count = DEFAULT_UNITS, stakes } = options;
   const { unitCount } = evidence.evidence;
   if (evidenceHash(evidence.evidence) !== options.evidenceHash)
     throw new NeuraError("verify.evidence-foreign", "The evidence is not what the delivery committed to.", {
@@ -97,6 +88,32 @@ export async function auditDelivery(options: AuditOptions): Promise<AuditReport>
     });
   const draw = { auditSeed: auditSeed.reveal(), evidenceHash: options.evidenceHash, unitCount, count };
   const units = drawUnits(draw);
+  const findings = await checkUnits(units, options);
+  const failing = findings.filter(({ verdict }) => verdict === "fail").map(({ unit }) => unit);
+  const isGood = findings.length > 0 && findings.every(({ verdict }) => verdict === "pass");
+  return {
+    units,
+    of: unitCount,
+    findings,
+    verdict: failing.length > 0 ? "fail" : isGood ? "pass" : "inconclusive",
+    firstFailing: failing.length > 0 ? Math.min(...failing) : undefined,
+    worth: stakes === undefined ? undefined : disputeWorth(stakes),
+  };
+}
+
+/**
+ * Re-checks these units of a delivery: what contradicts the delivery's own hashes, then each unit in this order. What cannot
+ * be done again makes the unit inconclusive. Error: the signal's reason.
+ */
+export async function checkUnits(
+  units: readonly number[],
+  options: Pick<
+    AuditOptions,
+    "evidence" | "verification" | "work" | "calibrations" | "onProgress" | "signal"
+  >,
+): Promise<Finding[]> {
+  const { evidence, verification, work, onProgress, signal } = options;
+  const { unitCount } = evidence.evidence;
   const findings: Finding[] = [...findBreaks(evidence.units, verification)];
   if (unitCount !== work.unitCount) {
     const unit = Math.min(unitCount, work.unitCount);
@@ -111,22 +128,18 @@ export async function auditDelivery(options: AuditOptions): Promise<AuditReport>
     findings.push(await findingOf(unit, evidence.units[unit], { ...options, tolerance }));
     onProgress?.(++done, units.length);
   }
-  const failing = findings.filter(({ verdict }) => verdict === "fail").map(({ unit }) => unit);
-  const isGood = findings.length > 0 && findings.every(({ verdict }) => verdict === "pass");
-  return {
-    units,
-    of: unitCount,
-    findings,
-    verdict: failing.length > 0 ? "fail" : isGood ? "pass" : "inconclusive",
-    firstFailing: failing.length > 0 ? Math.min(...failing) : undefined,
-    worth: stakes === undefined ? undefined : disputeWorth(stakes),
-  };
+  return findings;
 }
 
 async function findingOf(
   unit: number,
   leaf: EvidenceUnit | undefined,
-  { work, verification, tolerance, signal }: AuditOptions & { tolerance: number | undefined },
+  {
+    work,
+    verification,
+    tolerance,
+    signal,
+  }: Pick<AuditOptions, "work" | "verification" | "signal"> & { tolerance: number | undefined },
 ): Promise<Finding> {
   const delivered = await work.delivered(unit, { signal });
   if (leaf === undefined || delivered === undefined)

@@ -15,7 +15,7 @@ const SUMS = 1024;
 /** A text's features: this many characters each. */
 const GRAM = 4;
 /** A bit is the parity of so many signs: what is somewhat alike becomes unlike, what is the same stays so. */
-const SIGNS = { text: 1, vectors: 3 } as const;
+const SIGNS = { text: 1, vectors: 5 } as const;
 const BLOCK = 32;
 const DOMAIN = new TextEncoder().encode("neura/fingerprint/1");
 const MASK = (1n << BigInt(FINGERPRINT_BITS)) - 1n;
@@ -108,7 +108,7 @@ function addVector(
   const values = Float64Array.from(vector, (value) => (Number.isFinite(value) ? value : 0));
   const length = lengthOf(values);
   if (length === 0) return;
-  let block = new Uint8Array();
+  let block: Uint8Array = new Uint8Array();
   for (let at = 0; at < values.length; at++) {
     const place = (2 * at) % BLOCK;
     if (place === 0) block = stream((2 * at) / BLOCK);

@@ -41,7 +41,7 @@ export interface WorkOptions {
 }
 
 /** Applications of which unit i is input i, so that the payload says how many there are. */
-const ONE_BY_INPUT: readonly string[] = ["ocr", "noop"];
+export const ONE_BY_INPUT: readonly string[] = ["ocr", "noop"];
 
 /**
  * The work behind a delivery, with whatever can re-check it here: the owner's program, what the caller gives, or the

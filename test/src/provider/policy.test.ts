@@ -77,12 +77,14 @@ describe("parsePolicy", () => {
         maxGasBps: 500,
         draw: { afterWei: 10n ** 18n, afterSeconds: 600 },
       },
+      jury: { maxUnits: 3, maxSeconds: 600, finishSeconds: 60 },
     };
     const file = {
       schema: "neura/provider-policy/1",
       ...policy,
       quotes: { listen: "127.0.0.1:99", validSeconds: 30 },
       leases: { ...policy.leases, listen: "[::1]:0" },
+      jury: { serve: true, ...policy.jury },
     };
     const text = JSON.stringify(file, (_, value: unknown) =>
       typeof value === "bigint" ? value.toString() : value,
@@ -91,6 +93,17 @@ describe("parsePolicy", () => {
     expect([0n, 999n, 1_000n, 10n ** 9n].map((costWei) => confirmationsFor(policy, costWei))).to.deep.equal([
       1, 1, 12, 12,
     ]);
+  });
+
+  it("serves as juror only where that is said", () => {
+    const jury = (field: unknown) =>
+      parsePolicy(JSON.stringify({ schema: "neura/provider-policy/1", jury: field })).jury;
+    expect(jury({ maxUnits: 3 })).to.equal(undefined);
+    expect(jury({ serve: false })).to.equal(undefined);
+    expect(jury({ serve: true })).to.deep.equal({
+      ...{ maxUnits: undefined, maxSeconds: undefined, finishSeconds: 300 },
+    });
+    expect(() => jury({ serve: true, maxUnits: 0, swift: true })).to.throw("jury.maxUnits");
   });
 
   it("names all faults at once", () => {
