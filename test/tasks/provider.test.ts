@@ -2,8 +2,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
-import { JsonRpcProvider, parseEther, Wallet } from "ethers";
+import { computeAddress, JsonRpcProvider, parseEther, SigningKey, Wallet } from "ethers";
 
+import { attest, PLATFORM } from "../../examples/attestation.ts";
+import { reportDataOf } from "../../src/attestation.ts";
 import { loadDeployment } from "../../src/deployment.ts";
 import { generateKeyPair } from "../../src/envelope/index.ts";
 import { loadArweaveKey } from "../../src/keys/arweave.ts";
@@ -12,6 +14,7 @@ import { saveKey } from "../../src/keystore.ts";
 import { MarketClient } from "../../src/market/client.ts";
 import { openArweave } from "../../src/storage/arweave.ts";
 import { startGateway } from "../../src/storage/gateway/gateway.ts";
+import { KeyRegistry__factory } from "../../types/index.ts";
 import { fileIn } from "../src/market/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
 import { commands, SECOND, SECOND_KEY, startChain, startCommand } from "./command.ts";
@@ -177,6 +180,68 @@ describe("tasks: provider", function () {
     const check = await run(["task", "check", "--provider", SECOND, "--needs", "cpuArchitecture=pdp11"]);
     expect(check.code).to.equal(1);
     expect(check.stdout).to.match(/✘ cpuArchitecture +needs pdp11, offers/);
+  });
+
+  it("publishes evidence of its key, which is called attested only by a policy's verifier", async () => {
+    const file = async (name: string, value: unknown): Promise<string> =>
+      await fileIn(cleanup.directory(), name, typeof value === "string" ? value : JSON.stringify(value));
+    const { keyEpoch: epoch, reportData } = (await run(["provider", "metadata", "--json"])).json;
+    const chain = new JsonRpcProvider(environment["NEURA_RPC_URL"]);
+    cleanup.add(() => chain.destroy());
+    const { contracts, chainId } = await loadDeployment({ provider: chain, environment });
+    const { key } = await KeyRegistry__factory.connect(contracts.KeyRegistry, chain).currentKey(SECOND);
+    const attested = {
+      ...{ chainId: BigInt(chainId), keyRegistry: contracts.KeyRegistry, provider: SECOND },
+      ...{ epoch: Number(epoch), publicKey: key.publicKey },
+    };
+    expect(reportData).to.equal(reportDataOf(attested));
+
+    const platformKey = new SigningKey(`0x${"51".repeat(32)}`);
+    const measurement = `0x${"a1".repeat(32)}`;
+    const validUntilSeconds = Math.floor(Date.now() / 1000) + 3600;
+    const evidence = attest(platformKey, { ...attested, measurement, validUntilSeconds });
+    const evidenceFile = async (keyEpoch: number): Promise<string> =>
+      await file("evidence.json", {
+        schema: "neura/attestation/1",
+        attestations: [{ platform: PLATFORM, keyEpoch, evidence }],
+      });
+    const other = await run(["provider", "metadata", "--attestation", await evidenceFile(2), "--json"]);
+    expect(other.json["error"]).to.include({ code: "attestation.other-key" });
+    const signed = await run([
+      ...["provider", "metadata", "--attestation", await evidenceFile(1), "--store", "--json"],
+    ]);
+    expect(signed.code, signed.stderr).to.equal(0);
+    const { uri } = signed.json as { uri: string };
+    expect((await run(["provider", "update", "--metadata", uri])).code).to.equal(0);
+
+    expect((await run(["provider", "show"])).stdout).to.match(
+      /claims attestation \(not checked\): software\n/,
+    );
+    const example = new URL("../../examples/attestation.ts", import.meta.url).href;
+    const verifier = (name: string, platform: string): Promise<string> =>
+      file(name, `import { softwareVerifier as v } from "${example}"; export default v("${platform}");`);
+    const policyOf = async (path: string): Promise<string> =>
+      await file("policy.json", {
+        schema: "neura/attestation-policy/1",
+        platforms: [{ platform: PLATFORM, verifier: path, measurements: [measurement] }],
+      });
+    const trusting = await policyOf(await verifier("trusting.mjs", computeAddress(platformKey)));
+    const until = new Date(validUntilSeconds * 1000).toISOString().replace(".000Z", "Z");
+    for (const command of [["show"], ["list", "--duration", "60"]]) {
+      const { stdout, stderr } = await run(["provider", ...command, "--attested", trusting]);
+      expect(stdout, stderr).to.include(`attested: software, until ${until}`);
+    }
+    const doubting = await policyOf(await verifier("doubting.mjs", SECOND));
+    const { stdout } = await run(["provider", "show", "--attested", doubting]);
+    expect(stdout).to.include("not attested: The evidence of software does not hold: signed by");
+    const scan = await file("scan.png", "a picture");
+    const submit = ["task", "submit", scan, "--provider", SECOND, "--public-result", "--json", "--attested"];
+    const owner = commands({ ...environment, NEURA_PRIVATE_KEY: OWNER_KEY });
+    expect((await owner([...submit, doubting])).json["error"]).to.include({
+      code: "attestation.not-verified",
+    });
+    const without = await policyOf("@nobody/verifier");
+    expect((await owner([...submit, without])).json["error"]).to.include({ code: "attestation.no-verifier" });
   });
 
   it("tells wrong use from failure", async () => {
