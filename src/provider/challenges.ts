@@ -1,7 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { messageOf } from "../errors.ts";
+import { isNeuraError, messageOf } from "../errors.ts";
+import { eligibleFor, juryData } from "../jury/calls.ts";
+import { juryOf, movesOf, readCase } from "../jury/case.ts";
+import { isBeforeJury } from "../jury/check.ts";
 import { Status } from "../market/outcome.ts";
 import type { Delivered } from "./chain-view.ts";
 import type { Entry } from "./journal.ts";
@@ -10,6 +13,8 @@ import type { RunKind, RunOutcome } from "./runner/runner.ts";
 import { unitsOfRun } from "./units.ts";
 import { REST, type Sight, type Workbench } from "./workbench.ts";
 
+/** The steps of a case take hours. */
+const LOOK_SECONDS = 30;
 /** Where the work is done again, below the task's folder. */
 const RECHECK = "recheck";
 const FICKLE: ReadonlySet<RunKind> = new Set(["owner-time-limit", "owner-out-of-memory"]);
@@ -20,6 +25,8 @@ const FICKLE: ReadonlySet<RunKind> = new Set(["owner-time-limit", "owner-out-of-
  */
 export class Challenges {
   readonly #bench: Workbench;
+  /** When a case before the jury is looked at again, by task [Unix s]. */
+  readonly #lookAt = new Map<string, number>();
   readonly #open: (entry: Entry, directory: string, signal: AbortSignal) => Promise<OpenedPayload>;
 
   constructor(
@@ -77,9 +84,60 @@ export class Challenges {
       return undefined;
     }
     const rulingBySeconds = await chain.rulingBySeconds(task.id);
-    if (clock.now() <= rulingBySeconds) return REST;
+    if (clock.now() <= rulingBySeconds) {
+      if (!isBeforeJury(chain, task.terms.arbiter)) return REST;
+      const { isRight } = dispute;
+      if (!(await this.#plead(entry, { delivered, isRight }, signal))) return REST;
+      await this.#bench.end(entry, await this.#bench.look(entry, signal));
+      return undefined;
+    }
     await this.#finish(entry, "resolve", chain.resolve(task, delivered), signal);
     return undefined;
+  }
+
+  /**
+   * A dispute before the jury: shows the node's half of its seed, where the work is right; has the case lapse where the owner
+   * did not do its part; finishes it. Says whether the case, and the task with it, has come to its end.
+   */
+  async #plead(
+    entry: Entry,
+    { delivered, isRight }: { delivered: Delivered; isRight: boolean },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { chain, clock } = this.#bench.parts;
+    const { task, block, facts } = entry;
+    if (clock.now() < (this.#lookAt.get(task.id) ?? 0)) return false;
+    const options = { fromBlock: block.number, signal };
+    const found = await this.#bench.persist(entry, signal, Infinity, () => readCase(chain, task.id, options));
+    this.#lookAt.set(task.id, clock.now() + LOOK_SECONDS);
+    const { evidence, drawNonce } = facts;
+    const disputed = { task, delivered };
+    const to = found.jury;
+    for (const { who, action, untilSeconds: until } of movesOf(found, clock.now())) {
+      try {
+        if (who === "provider" && action === "draw" && isRight) {
+          // What was sealed by a node of before is not known any more: the case goes on without its half.
+          if (evidence === undefined || drawNonce === undefined) continue;
+          const { eligible } = await eligibleFor(juryOf(chain.deployment, chain.provider), task);
+          const { auditSeed } = found.dispute;
+          const data = juryData.draw(disputed, { evidence, auditSeed, drawNonce, eligible });
+          await this.#bench.send(entry, "juryDraw", { data, to, signal, ...(until ? { until } : {}) });
+        } else if (action === "lapse" || action === "finish") {
+          const data = juryData[action](disputed);
+          await this.#bench.send(entry, action === "lapse" ? "juryLapse" : "juryFinish", {
+            data,
+            to,
+            signal,
+          });
+          this.#lookAt.delete(task.id);
+          return true;
+        }
+      } catch (error) {
+        // Others may have been faster, and seats are taken and left: the next look tells.
+        if (!isNeuraError(error, "chain.reverted")) throw error;
+      }
+    }
+    return false;
   }
 
   async #finish(

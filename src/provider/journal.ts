@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite";
 
 import { type Mined, type SenderStore, type SignedTransaction, voidOf } from "../chain/sender.ts";
 import { NeuraError } from "../errors.ts";
+import type { Evidence } from "../market/evidence.ts";
 import type { OutcomeName } from "../market/outcome.ts";
 import {
   decodeSubmitted,
@@ -67,6 +68,8 @@ export interface Facts {
   readonly drawNonce?: string;
   readonly resultHash?: string;
   readonly evidenceHash?: string;
+  /** What that is the hash of. */
+  readonly evidence?: Evidence;
   readonly resultUri?: string;
   /** How it ended, or is about to. */
   readonly outcome?: OutcomeName;
@@ -118,6 +121,9 @@ export const VERBS = [
   "settle",
   "concede",
   "resolve",
+  "juryDraw",
+  "juryLapse",
+  "juryFinish",
   "ready",
   "close",
   "endLease",

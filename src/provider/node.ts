@@ -483,7 +483,7 @@ export class ProviderNode {
       const isOwn = roleOf(entry.task, this.account) === "named" && entry.facts.isVanished !== true;
       return (isOwn && takesPlace(entry)) || this.#pipeline.holds(entry.task.id);
     });
-    return Math.max(0, this.#slots - taken.length);
+    return Math.max(0, this.#slots - taken.length - (this.#juror?.placesTaken ?? 0));
   }
 
   /** Why nothing new is taken, if so. */

@@ -579,14 +579,14 @@ export class Pipeline {
     const drawNonce = hexlify(randomBytes(32));
     const { ownerKey } = facts;
     const source = { task, manifest, directory, run, outcome, inputRoot, ownerKey, drawNonce };
-    const { resultHash, evidenceHash, sizeBytes } = await sealResult(
+    const { resultHash, evidenceHash, evidence, sizeBytes } = await sealResult(
       { ...source, runner, hardware },
       { path: this.#bench.resultPath(entry), signal },
     );
     return this.#bench.advance(
       entry,
       "sealed",
-      { drawNonce, resultHash, evidenceHash },
+      { drawNonce, resultHash, evidenceHash, evidence },
       { resultHash, sizeBytes },
     );
   }

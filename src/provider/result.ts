@@ -50,6 +50,8 @@ export interface SealedResult {
   /** 32 bytes as hex with 0x: for the chain. */
   readonly resultHash: string;
   readonly evidenceHash: string;
+  /** What that is the hash of: a jury is told. */
+  readonly evidence: Evidence;
   readonly sizeBytes: number;
 }
 
@@ -148,7 +150,7 @@ async function encrypt({
   await pipeline(sealed.stream, createWriteStream(partial, { mode: 0o600 }), { signal });
   const { hash, size } = sealed.result();
   if (evidence === undefined) throw new Error("the envelope was written without its trace");
-  return { resultHash: hash, evidenceHash: evidenceHash(evidence), sizeBytes: size };
+  return { resultHash: hash, evidenceHash: evidenceHash(evidence), evidence, sizeBytes: size };
 }
 
 async function publish({
@@ -169,7 +171,12 @@ async function publish({
   const hash = createHash("sha256");
   await pipeline(createReadStream(partial), hash, { signal });
   const { size } = await stat(partial);
-  return { resultHash: `0x${hash.digest("hex")}`, evidenceHash: evidenceHash(evidence), sizeBytes: size };
+  return {
+    resultHash: `0x${hash.digest("hex")}`,
+    evidenceHash: evidenceHash(evidence),
+    evidence,
+    sizeBytes: size,
+  };
 }
 
 // ---- What the result says ----

@@ -97,12 +97,17 @@ export class Workbench {
   async send(
     entry: Entry,
     verb: Verb,
-    { data, until, signal }: { data: string; until?: number; signal: AbortSignal },
+    {
+      data,
+      until,
+      to,
+      signal,
+    }: { data: string; until?: number; /** Default: the market. */ to?: string; signal: AbortSignal },
   ): Promise<number> {
     const { sender, chain, policy } = this.parts;
     const call = {
       purpose: purposeOf(verb, entry.task.id),
-      to: chain.market,
+      to: to ?? chain.market,
       data,
       maxSpendWei: policy.maxGasWei,
       untilSeconds: until,
