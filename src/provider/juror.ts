@@ -84,8 +84,10 @@ const RESULT = "result";
 const OPENED = "opened";
 /** After a restart so many blocks are read again: a reorganisation may have passed unseen. */
 const REREAD_BLOCKS = 512;
-/** With so little time left, what cannot be fetched is not there. */
+/** With so little time left, what cannot be fetched is not there; of a payload, once there is none to do the work either. */
 const LAST_SECONDS = 90;
+/** But at most this part of a step. */
+const LAST_PART = 0.5;
 const MAX_RUNS = 2;
 const REST_MS = 5_000;
 const JURY = IJury__factory.createInterface();
@@ -119,6 +121,7 @@ export class Juror {
   readonly #runs = new Map<string, number>();
   /** Duties whose case the chain does not have any more, after a reorganisation. */
   readonly #gone = new Set<string>();
+  #placesTaken = 0;
   readonly #finishAt = new Map<string, number>();
   readonly #troubles = new Map<string, string>();
   #readTo: number;
@@ -158,6 +161,11 @@ export class Juror {
   /** Whether it owes something to a panel. */
   isBusy(): boolean {
     return this.#duties.open().some(({ key, facts }) => facts.unable === undefined && !this.#gone.has(key));
+  }
+
+  /** How many of the node's slots its work takes now. */
+  get placesTaken(): number {
+    return this.#placesTaken;
   }
 
   /** Blocks from here on are others than those that were read. */
@@ -341,7 +349,7 @@ export class Juror {
     const directory = join(this.#folder(duty), PAYLOAD);
     const present = await readManifest(directory).catch(() => undefined);
     if (present !== undefined) return { value: present };
-    const isLastTry = this.#isLastTry(seen);
+    const isLastTry = this.#isLastTry(seen, seen.status.delivery?.secondsUsed);
     const { found } = seen;
     const handOver = await fetchHandOver(context, { found, of: "payload", isLastTry }, { signal });
     if ("fault" in handOver) return handOver;
@@ -394,6 +402,7 @@ export class Juror {
         );
     }
     const leave = adopted === undefined ? await slots.acquire(latest, signal) : slots.take();
+    this.#placesTaken += 1;
     try {
       const seconds = Math.min(manifest.limits.seconds, status.terms.conditions.durationSeconds);
       const limits = { ...manifest.limits, seconds };
@@ -409,6 +418,7 @@ export class Juror {
       if (outcome.kind === "infrastructure-fault") await this.#failed(duty, outcome);
       return await readRedone(redo, outcome, { directory, signal });
     } finally {
+      this.#placesTaken -= 1;
       leave();
     }
   }
@@ -546,8 +556,10 @@ export class Juror {
     this.#seen.delete(taskId);
   }
 
-  #isLastTry({ until }: Seen): boolean {
-    return this.#parts.clock.now() > until - LAST_SECONDS;
+  /** Whether there will be no time to try again, and then for work of so many seconds. */
+  #isLastTry({ found, until }: Seen, seconds = 0): boolean {
+    const last = Math.max(LAST_SECONDS, seconds + this.#parts.marginSeconds);
+    return this.#parts.clock.now() > until - Math.min(last, LAST_PART * found.rules.stepSeconds);
   }
 
   #folder({ key }: Duty): string {

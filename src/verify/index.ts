@@ -36,6 +36,15 @@ export {
   type Sample,
   verificationBy,
 } from "./calibration.ts";
+export {
+  bitsApart,
+  FINGERPRINT_BITS,
+  FINGERPRINT_SLACK,
+  fingerprintOf,
+  type FingerprintOptions,
+  isNear,
+  medianOf,
+} from "./fingerprint.ts";
 export type { Measurement, Method, UnitContent } from "./method.ts";
 export { type CheckerReport, encodeReport } from "./methods/checker.ts";
 export type { CheckedTokens, DrawnTokens } from "./methods/tokens.ts";
