@@ -293,12 +293,13 @@ describe("ProviderNode as a juror", function () {
     const { networkHelpers } = world.connection;
     const node = await start(0);
     await start(1, { applications: ["ocr"] });
-    await start(2, { keys: () => Promise.resolve([world.jurors[2]!.key, world.jurors[0]!.key]) });
+    await start(2, { jury: { ...policy, maxSeconds: 30 } });
     const { id } = await disputed();
     await handOver(world.context, id);
     const place = (await world.panel(id)).indexOf(world.jurors[0]!);
     const snapshot = await networkHelpers.takeSnapshot();
     expect((await event(1, "juror-unable"))["message"]).to.include("no application noop");
+    expect((await event(2, "juror-unable"))["message"]).to.include("takes about 60 s");
     await event(0, "juror-committed");
     const hash = async () => (await callOf("commit", id, place)).args[2] as string;
     const before = await hash();
