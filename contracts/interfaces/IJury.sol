@@ -27,8 +27,10 @@ import {ITaskMarket} from "./ITaskMarket.sol";
 ///   nobody can choose a panel, nor know it before both are shown.
 /// - A vote counts where its fingerprint is near the panel's median: who did not do the work cannot know it, since the
 ///   provider's own comes after the commitments, and what others commit to is hidden and bound to their seat.
-/// - Silence, a fingerprint of other work and a minority cost the same: half of what the task can move, (P + C) / 2, so that
-///   buying a majority of three costs no less than there is to win. All are judged by the last verdict and its median.
+/// - Silence, a fingerprint of other work and a minority cost the same: half of what the dispute can move, price, collateral
+///   and penalty, so that buying a majority of three costs no less than there is to win. All are judged by the last verdict
+///   and its median. A seat that sits in several cases at once loses no more than it is worth, whatever it stands for in all.
+/// - Seats are drawn, not voters: who votes for several has several votes, as its stake has a right to.
 /// - What an owner has to do and does not, loses the dispute. A provider that keeps its half of the seed pays the jury's
 ///   fee, and nothing more. Jurors that decide nothing leave the task to {IDisputes.resolve}.
 /// @dev Warning: jurors can be bribed, by whoever finds them: at the price above, and again for the appeal.
@@ -220,7 +222,8 @@ interface IJury is IArbiter, IJurySeats {
     /// @notice How long a dispute takes at most [s].
     function rulingSeconds() external view returns (uint256);
 
-    /// @notice The most that price and collateral of a task may come to [wei]: nobody is drawn for more.
+    /// @notice The most that price, a dispute's penalty ({ITaskViews.DISPUTE_BPS} of the price) and collateral of a task may
+    /// come to [wei]: nobody is drawn for more.
     function capacityWei() external view returns (uint256);
 
     /// @notice The class of seats that a task with these needs is decided by: 0 where it needs no GPU, 65,535 where any GPU

@@ -19,8 +19,6 @@ interface IJurySeats {
         uint32 since;
         /// When it left [s]; 0: it did not.
         uint32 leftAt;
-        /// What it may still lose or has lost, as a share of the seat's stake [bps].
-        uint16 atRiskBps;
         /// What it has lost, as a share of the seat's stake [bps].
         uint16 lostBps;
         // Word 1

@@ -25,7 +25,7 @@ contract Jury is IJury, JurySeats {
 
     uint256 private constant FIRST_PANEL = 3;
     uint256 private constant SECOND_PANEL = 15;
-    /// @dev So many seats are looked at for each that is needed: those that left, are at risk already or are a party's are
+    /// @dev So many seats are looked at for each that is needed: those that left, have lost too much or are a party's are
     /// passed over.
     uint256 private constant TRIES = 16;
     /// @dev From here to the block whose hash stands for a provider's silence.
@@ -50,6 +50,8 @@ contract Jury is IJury, JurySeats {
     uint256 public immutable override stepSeconds;
     Currency private immutable _currency;
     uint256 private immutable _concessionWindow;
+    /// @dev The part of a bond that its owner can lose beyond the fee, of what a task can cost [bps].
+    uint256 private immutable _disputeBps;
 
     // ---- Storage ----
 
@@ -96,6 +98,7 @@ contract Jury is IJury, JurySeats {
         stepSeconds = stepSeconds_;
         _currency = market_.currency();
         _concessionWindow = market_.concessionWindow();
+        _disputeBps = market_.DISPUTE_BPS();
     }
 
     /// @notice Fines come from the registry, fees from the market.
@@ -108,7 +111,7 @@ contract Jury is IJury, JurySeats {
     /// @inheritdoc IArbiter
     /// @dev Nothing, and the shortest time, for a task that it cannot take.
     function quote(uint256 escrowWei) external view override returns (uint256, uint256) {
-        if (escrowWei > capacityWei()) return (0, 0);
+        if (escrowWei + Math.ceilDiv(escrowWei * _disputeBps, BPS) > capacityWei()) return (0, 0);
         uint256 fee = Math.mulDiv(escrowWei, feeBps, BPS, Math.Rounding.Ceil);
         return (Math.min(Math.max(fee, minimumFeeWei), escrowWei), rulingSeconds());
     }
@@ -141,8 +144,8 @@ contract Jury is IJury, JurySeats {
         address owner;
         address provider;
         address operator;
-        /// Nobody of these again.
-        address[] before;
+        /// None of these again.
+        uint256[] before;
         uint256 found;
         uint256[] seats;
         address[] voters;
@@ -182,8 +185,7 @@ contract Jury is IJury, JurySeats {
         (case_.class, case_.panel) = (uint16(panel.class), uint96(words));
         case_.isSilent = isSummoned;
         if (panel.found <= FIRST_PANEL / 2) {
-            // One cannot outvote anybody: its seat is free again.
-            if (panel.found != 0) _seats[panel.class][panel.seats[0]].atRiskBps -= uint16(panel.riskBps);
+            // One cannot outvote anybody.
             case_.step = Step.Ended;
             emit JuryMissing(facts.id, panel.found);
             return;
@@ -273,8 +275,8 @@ contract Jury is IJury, JurySeats {
         panel.operator = registry.operatorOf(panel.provider);
     }
 
-    /// @dev Draws, and puts the seats at risk.
-    function _draw(Panel memory panel) private {
+    /// @dev Draws seats, none twice: who votes for several has several votes, as its stake has a right to.
+    function _draw(Panel memory panel) private view {
         uint256 size = panel.size;
         (panel.seats, panel.voters) = (new uint256[](size), new address[](size));
         if (panel.eligible != 0) {
@@ -282,14 +284,13 @@ contract Jury is IJury, JurySeats {
             uint256 found = 0;
             for (uint256 i = 0; i < size * TRIES && found < size; ++i) {
                 uint256 index = uint256(keccak256(abi.encode(panel.seed, panel.round, i))) % panel.eligible;
+                if (_isAmong(panel.seats, found, index)) continue;
+                if (_isAmong(panel.before, panel.before.length, index)) continue;
                 Seat storage seat = seats[index];
-                address voter = seat.voter;
                 if (seat.leftAt != 0 && seat.leftAt <= panel.disputedAt) continue;
-                if (seat.atRiskBps + panel.riskBps > BPS) continue;
-                if (voter == panel.owner || voter == panel.provider || voter == panel.operator) continue;
-                if (_isAmong(panel.voters, found, voter)) continue;
-                if (_isAmong(panel.before, panel.before.length, voter)) continue;
-                seat.atRiskBps += uint16(panel.riskBps);
+                if (seat.lostBps + panel.riskBps > BPS) continue;
+                address voter = seat.voter;
+                if (_isParty(panel, voter) || _isParty(panel, seat.account)) continue;
                 (panel.seats[found], panel.voters[found]) = (index, voter);
                 ++found;
             }
@@ -304,8 +305,12 @@ contract Jury is IJury, JurySeats {
         }
     }
 
-    function _isAmong(address[] memory list, uint256 length, address voter) private pure returns (bool) {
-        for (uint256 i = 0; i < length; ++i) if (list[i] == voter) return true;
+    function _isParty(Panel memory panel, address account) private pure returns (bool) {
+        return account == panel.owner || account == panel.provider || account == panel.operator;
+    }
+
+    function _isAmong(uint256[] memory list, uint256 length, uint256 seat) private pure returns (bool) {
+        for (uint256 i = 0; i < length; ++i) if (list[i] == seat) return true;
         return false;
     }
 
@@ -484,7 +489,7 @@ contract Jury is IJury, JurySeats {
             panel.drawNonce = drawNonce;
         }
         _prepare(panel, facts, terms, work.resources, workHash, eligible);
-        (, panel.before) = panelOf(facts.id, 0);
+        (panel.before, ) = panelOf(facts.id, 0);
         // Effect
         (panel.round, panel.size) = (1, SECOND_PANEL);
         _draw(panel);
@@ -651,7 +656,7 @@ contract Jury is IJury, JurySeats {
             for (uint256 round = 0; round <= ending.round; ++round) {
                 // Who never got the payload is not silent.
                 bool isAsked = round < ending.round || step != Step.Drawn;
-                _close(case_, facts.id, ending, round, isAsked);
+                if (isAsked && !ending.isVoid) _close(case_, facts.id, ending, round);
             }
         }
         // Effect
@@ -667,14 +672,8 @@ contract Jury is IJury, JurySeats {
         emit JuryEnded(facts.id, ending.isRuled, ending.isRuled ? providerBps : 0);
     }
 
-    /// @dev Ends what the seats of a panel are bound by.
-    function _close(
-        Case storage case_,
-        TaskId id,
-        Ending memory ending,
-        uint256 round,
-        bool isAsked
-    ) private {
+    /// @dev Pays and fines a panel.
+    function _close(Case storage case_, TaskId id, Ending memory ending, uint256 round) private {
         for (uint256 i = 0; i < _sizeOf(round); ++i) {
             uint256 number = _numberAt(id, case_, round, i);
             if (number == 0) break;
@@ -689,20 +688,26 @@ contract Jury is IJury, JurySeats {
                     Fingerprints.isNear(ballot >> 16, ending.last.median) &&
                     _isForProvider(_voteIn(ballot)) == _isForProvider(ending.last.providerBps);
             }
-            if (ending.isVoid || !isAsked || isRight) {
-                seat.atRiskBps -= uint16(ending.riskBps);
-                if (!isRight || ending.isVoid || !ending.isRuled || !ending.last.isDecided) continue;
+            if (!isRight) {
+                _fine(id, ending, seat, number - 1);
+            } else if (ending.isRuled && ending.last.isDecided) {
                 ending.dues += ending.share;
                 _credits[account] += ending.share;
                 emit JurorPaid(id, number - 1, account, ending.share);
-            } else {
-                uint256 fine = (seatWei * ending.riskBps) / BPS;
-                seat.lostBps += uint16(ending.riskBps);
-                ending.fines += fine;
-                emit JurorFined(id, number - 1, account, fine);
-                registry.release(account, fine, fine, IProviderRegistry.Record.None, false);
             }
         }
+    }
+
+    /// @dev Takes what the seat stood for, or what others have left of it.
+    function _fine(TaskId id, Ending memory ending, Seat storage seat, uint256 index) private {
+        uint256 lost = Math.min(ending.riskBps, BPS - seat.lostBps);
+        uint256 fine = (seatWei * lost) / BPS;
+        if (fine == 0) return;
+        address account = seat.account;
+        seat.lostBps += uint16(lost);
+        ending.fines += fine;
+        emit JurorFined(id, index, account, fine);
+        registry.release(account, fine, fine, IProviderRegistry.Record.None, false);
     }
 
     /// @inheritdoc IJury
@@ -755,9 +760,11 @@ contract Jury is IJury, JurySeats {
 
     // ---- Numbers ----
 
-    /// @dev Half of what a task can move, as a share of a seat, rounded up.
+    /// @dev Half of what a dispute can move, as a share of a seat, rounded up.
     function _riskBps(Terms calldata terms) private view returns (uint256) {
-        return Math.ceilDiv((terms.maximumCost() + terms.assurance.collateralWei()) * BPS, 2 * seatWei);
+        uint256 cost = terms.maximumCost();
+        uint256 moved = cost + Math.ceilDiv(cost * _disputeBps, BPS) + terms.assurance.collateralWei();
+        return Math.ceilDiv(moved * BPS, 2 * seatWei);
     }
 
     /// @dev The share of price and collateral that comes to the jury's fee, rounded down: else half of what it is more

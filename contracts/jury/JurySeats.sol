@@ -64,7 +64,7 @@ abstract contract JurySeats is IJurySeats, ReentrancyGuardTransient {
             class_ == 0 || (shape.gpuCount() != 0 && (class_ == ANY_GPU || class_ == shape.gpuClass()));
         if (!isOfClass) revert Jury_WrongClass(msg.sender, class_);
         // Effect
-        Seat memory seat = Seat(voter, block.timestamp.toUint32(), 0, 0, 0, msg.sender);
+        Seat memory seat = Seat(voter, block.timestamp.toUint32(), 0, 0, msg.sender);
         uint256 first = _counts[class_];
         for (uint256 i = 0; i < count; ++i) _seats[class_][first + i] = seat;
         _counts[class_] = first + count;

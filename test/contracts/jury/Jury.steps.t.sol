@@ -364,7 +364,7 @@ contract JuryStepsTest is JuryTest {
         if (!isDrawn) return;
         bid(STRANGER, finishCall());
         assertStep(IJury.Step.Ended);
-        for (uint256 i = 0; i < 3; ++i) assertFree(i, 0);
+        for (uint256 i = 0; i < 3; ++i) assertEq(stakeOf(accountAt(i, 0)), SEAT, "whole");
         assertEq(owed(JURORS), 0, "no fee");
         assertSolvent(JURORS);
     }
@@ -426,11 +426,5 @@ contract JuryStepsTest is JuryTest {
         (bool success, bytes memory reason) = address(jury).call{value: 1}("");
         assertTrue(!success, "taken");
         assertEq(reason, abi.encodeWithSelector(IJury.Jury_NotFrom.selector, STRANGER), "why");
-    }
-
-    function assertFree(uint256 position, uint256 round_) private view {
-        (uint256[] memory seats, ) = jury.panelOf(id, round_);
-        assertEq(jury.seatOf(0, seats[position]).atRiskBps, 0, "free");
-        assertEq(stakeOf(jurorOf(seats[position])), SEAT, "whole");
     }
 }

@@ -213,42 +213,56 @@ contract JurySeatsTest is JuryTest {
         assertEq(jury.eligibleSeats(9, startBy), 0, "of no class");
     }
 
-    /// @dev Three different voters, none of them a party's; and the same ones for the same seed.
+    /// @dev Three different seats, none of them a party's; the same ones for the same seed, whoever draws.
     function testFuzz_panelsAreOfOthers(bytes32 nonce) external {
-        // The provider's own seats, with its own keys and its operator's, and the owner's.
+        // Seats with the provider's own key, its operator's, and the owner's.
         for (uint256 i = 0; i < 3; ++i) {
             address voter = [PROVIDER, OPERATOR, OWNER][i];
             bid(jurorOf(i), abi.encodeCall(jury.setVoter, (0, i, voter)));
         }
+        // The provider's own, with another key.
+        bid(PROVIDER, seatsCall(0, 2));
+        vm.warp(NOW + 1 days);
         // One juror with two seats.
         bid(jurorOf(4), abi.encodeCall(jury.setVoter, (0, 4, voterOf(5))));
         evidence.drawCommit = keccak256(abi.encode(nonce));
         disputed(Stakes(1e19, 1e19));
-        bytes memory data = abi.encodeCall(
-            jury.draw,
-            (terms, workDigest(), delivered, evidence, AUDIT_SEED, nonce, eligible())
+        assertEq(eligible(), JURORS + 2, "old enough");
+        bid(
+            STRANGER,
+            abi.encodeCall(
+                jury.draw,
+                (terms, workDigest(), delivered, evidence, AUDIT_SEED, nonce, eligible())
+            )
         );
-        bid(STRANGER, data);
-        address[] memory list = voters();
-        assertEq(list.length, 3, "three");
-        for (uint256 i = 0; i < 3; ++i) {
-            assertTrue(list[i] != PROVIDER && list[i] != OPERATOR && list[i] != OWNER, "no party");
-            for (uint256 k = 0; k < i; ++k) assertTrue(list[i] != list[k], "each once");
-        }
         // As anybody computes it.
         bytes32 seed = keccak256(abi.encode(AUDIT_SEED, nonce));
         (uint256[] memory seats, ) = jury.panelOf(id, 0);
+        assertEq(seats.length, 3, "three");
         uint256 found = 0;
         for (uint256 i = 0; found < 3; ++i) {
-            uint256 index = uint256(keccak256(abi.encode(seed, uint256(0), i))) % JURORS;
-            if (index < 3) continue;
+            uint256 index = uint256(keccak256(abi.encode(seed, uint256(0), i))) % (JURORS + 2);
+            if (index < 3 || index >= JURORS) continue;
             bool isAgain = false;
-            for (uint256 k = 0; k < found; ++k) {
-                if (jury.seatOf(0, seats[k]).voter == jury.seatOf(0, index).voter) isAgain = true;
-            }
+            for (uint256 k = 0; k < found; ++k) if (seats[k] == index) isAgain = true;
             if (isAgain) continue;
             assertEq(seats[found++], index, "by the seed");
         }
+    }
+
+    /// @dev Who votes for several seats of a panel has several votes.
+    function test_votesAreOfSeats() external {
+        for (uint256 i = 0; i < JURORS; ++i) bid(jurorOf(i), abi.encodeCall(jury.setVoter, (0, i, STRANGER)));
+        disputed(Stakes(1e19, 1e19));
+        draw();
+        address[] memory list = voters();
+        for (uint256 i = 0; i < 3; ++i) assertEq(list[i], STRANGER, "voter");
+        (uint256[] memory seats, ) = jury.panelOf(id, 0);
+        assertTrue(seats[0] != seats[1] && seats[1] != seats[2] && seats[0] != seats[2], "each once");
+        deliberate(three(0, 0, 0));
+        finish();
+        for (uint256 i = 0; i < 3; ++i) assertEq(jury.creditOf(accountAt(i, 0)), share, "paid");
+        assertSolvent(JURORS);
     }
 
     /// @dev Who left before the dispute is not drawn; who leaves after it, to escape or to have others drawn, is.
@@ -279,55 +293,56 @@ contract JurySeatsTest is JuryTest {
             bid(jurorOf(i), abi.encodeCall(jury.leaveSeats, (0, one(i))));
     }
 
-    /// @dev A seat stands for no more than its stake: it is drawn again only as far as it is free.
-    function test_I11_seatsAreAtRiskOnce() external {
+    /// @dev A seat in several cases at once loses what it stands for in each, and no more than it is worth; then it is drawn
+    /// no more. So nobody can have honest seats passed over by disputes of its own.
+    function test_I11_seatsLoseNoMoreThanTheyAreWorth() external {
+        for (uint256 i = 0; i < JURORS - 3; ++i)
+            bid(jurorOf(i), abi.encodeCall(jury.leaveSeats, (0, one(i))));
         // Two thirds of a seat each.
-        Stakes memory stakes = Stakes(uint96(SEAT), uint96(SEAT / 3));
+        Stakes memory stakes = Stakes(uint96(SEAT), uint96(SEAT / 4));
+        bytes[2] memory ends;
+        for (uint256 i = 0; i < 2; ++i) {
+            auditSeed = bytes32(i + 1);
+            disputed(stakes);
+            draw();
+            assertEq(voters().length, 3, "drawn again");
+            ends[i] = finishCall();
+            vm.warp(later(1));
+            handOver();
+        }
+        uint256 risk = riskBps();
+        assertEq(risk, 6_500, "of a seat");
+        // Nobody says anything.
+        vm.warp(untilNow() + 3 * STEP + 1);
+        bid(STRANGER, ends[0]);
+        for (uint256 i = JURORS - 3; i < JURORS; ++i) {
+            assertEq(stakeOf(jurorOf(i)), SEAT - (SEAT * risk) / BPS, "once");
+            assertEq(jury.seatOf(0, i).lostBps, risk, "on record");
+        }
+        bid(STRANGER, ends[1]);
+        for (uint256 i = JURORS - 3; i < JURORS; ++i) assertEq(stakeOf(jurorOf(i)), 0, "the rest");
+        assertEq(jury.creditOf(TREASURY), 3 * SEAT, "all of it");
+        assertSolvent(JURORS);
+        auditSeed = bytes32(uint256(3));
         disputed(stakes);
         draw();
-        (uint256[] memory first, ) = jury.panelOf(id, 0);
-        uint256 risk = riskBps();
-        assertEq(risk, 6_667, "rounded up");
-        for (uint256 i = 0; i < 3; ++i) assertEq(jury.seatOf(0, first[i]).atRiskBps, risk, "at risk");
-        // Another task of the same parties.
-        terms.salt = keccak256(abi.encode(bytes32("other")));
-        take(terms, address(0));
-        vm.warp(BEGUN);
-        submit();
-        accept();
-        vm.warp(DISPUTED);
-        vm.prank(PROVIDER);
-        market.deliver(terms, workHash, deliveryWith(hashOf(evidence)));
-        disputeIt("other");
-        bid(
-            PROVIDER,
-            abi.encodeCall(
-                jury.draw,
-                (terms, workDigest(), delivered, evidence, "other", DRAW_NONCE, eligible())
-            )
-        );
-        (uint256[] memory second, ) = jury.panelOf(id, 0);
-        for (uint256 i = 0; i < second.length; ++i) {
-            for (uint256 k = 0; k < 3; ++k) assertTrue(second[i] != first[k], "others");
-        }
+        assertStep(IJury.Step.Ended);
     }
 
-    /// @dev Beyond what a seat stands for nobody is drawn, no fee is asked, and the market ends it soon.
-    function test_A22_beyondItsCapacity() external {
-        (uint256 feeWei, uint256 time) = jury.quote(jury.capacityWei() + 1);
-        assertEq(feeWei + time, 0, "no fee");
-        disputed(Stakes(uint96(2 * SEAT), 1e18));
+    /// @dev Beyond what two seats stand for nobody is drawn, and the market pays the provider. Where the price alone is too
+    /// much, no fee is asked, and the market ends it soon.
+    function testFuzz_A22_beyondItsCapacity(bool byPrice) external {
+        disputed(byPrice ? Stakes(uint96(2 * SEAT), 0) : Stakes(uint96(SEAT), uint96(SEAT)));
+        uint256 time = byPrice ? CONCESSION_WINDOW + 1 hours : jury.rulingSeconds();
+        assertEq(market.disputeOf(id).rulingBy, DISPUTED + time, "time");
+        assertEq(fee, byPrice ? 0 : (SEAT * FEE) / BPS, "fee");
         draw();
         assertStep(IJury.Step.Ended);
-        assertEq(
-            market.disputeOf(id).rulingBy,
-            DISPUTED + CONCESSION_WINDOW + jury.rulingSeconds() - CONCESSION_WINDOW,
-            "in time"
-        );
-        vm.warp(market.disputeOf(id).rulingBy + 1);
+        vm.warp(DISPUTED + time + 1);
         act(STRANGER, abi.encodeCall(market.resolve, (terms, workHash, delivered)));
         assertEnded(Outcome.ArbiterSilent);
         assertEq(market.balanceOf(OWNER), bond, "bond");
+        assertEq(ledgerOf(PROVIDER), cost, "paid");
     }
 
     /// @dev One juror cannot outvote anybody: nothing is ruled, nobody is bound, and nobody is fined.
@@ -337,7 +352,6 @@ contract JurySeatsTest is JuryTest {
         disputed(Stakes(1e19, 1e19));
         draw();
         assertStep(IJury.Step.Ended);
-        assertEq(jury.seatOf(0, JURORS - 1).atRiskBps, 0, "free");
         assertTrue(!may(STRANGER, finishCall()), "nothing to end");
     }
 
@@ -399,9 +413,10 @@ contract JurySeatsTest is JuryTest {
         return create("contracts/jury/Jury.sol:Jury", arguments);
     }
 
-    function testFuzz_A10_quote(uint96 escrow) external view {
+    /// @dev A price and its penalty that two seats stand for, and no more.
+    function testFuzz_A10_quote(uint96 escrow) public view {
         (uint256 feeWei, uint256 time) = jury.quote(escrow);
-        if (escrow > 2 * SEAT) {
+        if (uint256(escrow) + (uint256(escrow) + 19) / 20 > 2 * SEAT) {
             assertEq(feeWei + time, 0, "not this one");
             return;
         }
@@ -409,5 +424,15 @@ contract JurySeatsTest is JuryTest {
         if (expected < LEAST_FEE) expected = LEAST_FEE;
         assertEq(feeWei, expected > escrow ? escrow : expected, "fee");
         assertEq(time, CONCESSION_WINDOW + 12 * STEP, "time");
+    }
+
+    function test_A10_quoteAtItsEdges() external view {
+        uint96 most = uint96((40 * SEAT) / 21);
+        for (uint96 i = 0; i < 5; ++i) {
+            testFuzz_A10_quote(most + i - 2);
+            testFuzz_A10_quote(i);
+            testFuzz_A10_quote(uint96(LEAST_FEE) + i - 2);
+        }
+        testFuzz_A10_quote(1e19);
     }
 }

@@ -108,7 +108,7 @@ abstract contract JuryTest is FeaturesTest {
 
     /// @dev Price and collateral within what one seat stands for.
     function bounded(Stakes memory stakes) internal pure {
-        stakes.price = uint96(bound(stakes.price, LEAST_FEE, SEAT));
+        stakes.price = uint96(bound(stakes.price, LEAST_FEE, (SEAT * 95) / 100));
         stakes.collateral = uint96(bound(stakes.collateral, 0, SEAT));
     }
 
@@ -151,7 +151,7 @@ abstract contract JuryTest is FeaturesTest {
     }
 
     function riskBps() internal view returns (uint256) {
-        uint256 moved = cost + terms.assurance.collateralWei();
+        uint256 moved = cost + (cost + 19) / 20 + terms.assurance.collateralWei();
         return (moved * BPS + 2 * SEAT - 1) / (2 * SEAT);
     }
 
