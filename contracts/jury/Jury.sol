@@ -166,7 +166,7 @@ contract Jury is IJury, JurySeats {
         Facts memory facts = _loadDisputed(terms, workHash, delivered);
         Case storage case_ = _cases[facts.id];
         bool isSummoned = case_.step == Step.Summoned;
-        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed, isSummoned);
+        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed);
         Panel memory panel;
         if (isSummoned) {
             panel.seed = _summonedSeed(facts.id, auditSeed, case_.until);
@@ -217,19 +217,17 @@ contract Jury is IJury, JurySeats {
         emit JurySummoned(facts.id, awaited);
     }
 
-    /// @dev The owner's half is what the terms commit to, and the evidence is the delivery's; or none, where the provider is
-    /// silent: nobody else may know what it committed to.
+    /// @dev The owner's half is what the terms commit to, and the evidence is the delivery's, or none: where the provider is
+    /// silent, nobody else may know what it committed to. No nonce has the hash of none.
     function _requireCommitted(
         TaskId id,
         Terms calldata terms,
         Delivered calldata delivered,
         Evidence calldata evidence,
-        bytes32 auditSeed,
-        bool isSilent
+        bytes32 auditSeed
     ) private pure {
         if (keccak256(abi.encode(auditSeed)) != terms.salt) revert Jury_WrongSeed(id);
-        if (isSilent && evidence.isEmpty()) return;
-        if (evidence.hash() != delivered.evidenceHash) revert Jury_WrongEvidence(id);
+        if (!evidence.isEmpty() && evidence.hash() != delivered.evidenceHash) revert Jury_WrongEvidence(id);
     }
 
     function _committedSeed(
@@ -248,7 +246,7 @@ contract Jury is IJury, JurySeats {
         return keccak256(abi.encode(auditSeed, found));
     }
 
-    /// @dev Who may be drawn. For a task beyond {capacityWei} nobody is.
+    /// @dev Who may be drawn.
     function _prepare(
         Panel memory panel,
         Facts memory facts,
@@ -267,7 +265,7 @@ contract Jury is IJury, JurySeats {
             (eligible != count && _isSeasoned(seats[eligible], startBy))
         ) revert Jury_WrongEligible(panel.class, eligible);
         panel.riskBps = _riskBps(terms);
-        panel.eligible = panel.riskBps > BPS ? 0 : eligible;
+        panel.eligible = eligible;
         panel.disputedAt = facts.disputedAt;
         panel.owner = terms.owner;
         (address assigned, , ) = market.assignmentOf(terms, workHash);
@@ -288,6 +286,7 @@ contract Jury is IJury, JurySeats {
                 if (_isAmong(panel.before, panel.before.length, index)) continue;
                 Seat storage seat = seats[index];
                 if (seat.leftAt != 0 && seat.leftAt <= panel.disputedAt) continue;
+                // Of no seat is enough left for a task beyond {capacityWei}.
                 if (seat.lostBps + panel.riskBps > BPS) continue;
                 address voter = seat.voter;
                 if (_isParty(panel, voter) || _isParty(panel, seat.account)) continue;
@@ -481,7 +480,7 @@ contract Jury is IJury, JurySeats {
         if (case_.round != 0) revert Jury_WrongStep(facts.id, case_.step);
         if (block.timestamp <= until) revert Jury_TooEarly(facts.id, until + 1, block.timestamp);
         _requireUntil(facts.id, until + stepSeconds);
-        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed, case_.isSilent);
+        _requireCommitted(facts.id, terms, delivered, evidence, auditSeed);
         Panel memory panel;
         panel.seed = _seeds[facts.id];
         if (!case_.isSilent) {

@@ -41,7 +41,7 @@ export const JURY_LIMITS = {
   openUnit: 50_000,
   juryCommit: 51_000,
   juryReveal: 37_500,
-  disputeJury3: 800_000,
+  disputeJury3: 780_000,
 };
 
 const STEP_SECONDS = 3_600;

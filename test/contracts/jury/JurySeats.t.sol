@@ -195,6 +195,13 @@ contract JurySeatsTest is JuryTest {
             (terms, workDigest(), delivered, evidence, AUDIT_SEED, DRAW_NONCE, JURORS)
         );
         assertTrue(may(PROVIDER, data) == !isOld, "a draw among all of them");
+        for (uint256 i = JURORS - 1; i < JURORS + 3; ++i) {
+            data = abi.encodeCall(
+                jury.draw,
+                (terms, workDigest(), delivered, evidence, AUDIT_SEED, DRAW_NONCE, i)
+            );
+            assertTrue(may(PROVIDER, data) == (i == JURORS + (isOld ? 1 : 0)), "neither more nor fewer");
+        }
         assertTrue(may(PROVIDER, drawCall()), "or these");
     }
 
