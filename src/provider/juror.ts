@@ -145,7 +145,7 @@ export class Juror {
       join(directory, "jury.sqlite"),
       `${context.deployment.chainId}:${address}`,
     );
-    const kept = new Set(duties.open().map(({ key }) => key));
+    const kept = new Set(duties.open().map(panelKey));
     for (const entry of await readdir(directory, { withFileTypes: true }))
       if (entry.isDirectory() && !kept.has(entry.name))
         await rm(join(directory, entry.name), { recursive: true });
@@ -177,11 +177,26 @@ export class Juror {
   /** Looks for new panels, and goes on with what is due. */
   async beat(head: Head, signal: AbortSignal): Promise<void> {
     await this.#watch(head, signal);
-    for (const duty of this.#duties.open()) {
-      if (this.#inWork.has(duty.key) || !this.#isNews(duty.key, head.hash)) continue;
-      const ended = this.#attempt(duty, signal).finally(() => this.#inWork.delete(duty.key));
-      this.#inWork.set(duty.key, ended);
+    const open = this.#duties.open();
+    for (const panel of new Set(open.map(panelKey))) {
+      const duties = open.filter((duty) => panelKey(duty) === panel);
+      if (this.#inWork.has(panel) || !this.#isNews(panel, head.hash)) continue;
+      const ended = this.#attemptEach(duties, signal).finally(() => this.#inWork.delete(panel));
+      this.#inWork.set(panel, ended);
     }
+  }
+
+  /** One after the other: the work of a panel is done once, whatever places its voter has. */
+  async #attemptEach(duties: readonly Duty[], signal: AbortSignal): Promise<void> {
+    for (const { key } of duties) {
+      const duty = this.#duties.get(key);
+      if (duty !== undefined) await this.#attempt(duty, signal);
+    }
+  }
+
+  /** The other places of the same panel. */
+  #siblings(duty: Duty): Duty[] {
+    return this.#duties.open().filter((each) => each.key !== duty.key && panelKey(each) === panelKey(duty));
   }
 
   /** Some chains make no block while nothing happens; time passes all the same. */
@@ -203,9 +218,10 @@ export class Juror {
     for await (const { logs, toBlock } of readLogs(query)) {
       for (const log of logs) {
         const { id, panel } = decodePanel(log);
-        const position = panel.voters.indexOf(voter);
-        const seat = panel.seats[position];
-        if (seat !== undefined) this.#note(id, panel, { position, seat });
+        for (const [position, each] of panel.voters.entries()) {
+          const seat = panel.seats[position];
+          if (each === voter && seat !== undefined) this.#note(id, panel, { position, seat });
+        }
       }
       this.#duties.noteReadTo(toBlock);
       this.#readTo = toBlock;
@@ -214,7 +230,7 @@ export class Juror {
   }
 
   #note(taskId: string, { round, seed }: Panel, place: { position: number; seat: number }): void {
-    const key = `${taskId.slice(2, 34)}-${round}-${seed.slice(2, 18)}`;
+    const key = `${panelKey({ taskId, round, seed })}-${place.position}`;
     const isNew = this.#duties.add({ key, taskId, round, seed, ...place });
     if (isNew) this.#emit({ taskId, key }, "summoned", { round, ...place }, "info");
   }
@@ -311,9 +327,10 @@ export class Juror {
 
   /** What it commits to, on record before anybody sees its hash. */
   async #decide(duty: Duty, seen: Seen, signal: AbortSignal): Promise<Duty["facts"]> {
-    const made = await this.#make(duty, seen, signal);
-    const { fingerprint, ...vote } = made;
-    const facts = { fingerprint: toBeHex(fingerprint, 30), salt: hexlify(randomBytes(32)), ...vote };
+    const same = this.#siblings(duty).find(({ facts }) => facts.fingerprint !== undefined)?.facts;
+    const made = same ?? (await this.#make(duty, seen, signal));
+    const { fingerprint, providerBps, why } = made;
+    const facts = { fingerprint, salt: hexlify(randomBytes(32)), providerBps, why };
     const known = this.#duties.learn(duty.key, facts).facts;
     this.#parts.onStep?.("decided", duty.key);
     return known;
@@ -323,15 +340,15 @@ export class Juror {
     duty: Duty,
     seen: Seen,
     signal: AbortSignal,
-  ): Promise<{ fingerprint: bigint; providerBps?: number; why?: string }> {
+  ): Promise<Pick<Duty["facts"], "fingerprint" | "providerBps" | "why">> {
     const opened = await this.#payload(duty, seen, signal);
     if ("fault" in opened) {
       const { fault } = opened;
-      return { fingerprint: fingerprintOfFault(fault, duty), ...voteOf(fault) };
+      return { fingerprint: toBeHex(fingerprintOfFault(fault, duty), 30), ...voteOf(fault) };
     }
     const redo = this.#redo(duty, seen, opened.value);
     const redone = redo.isDecidable ? await this.#redone(duty, { ...seen, redo }, signal) : UNDECIDED;
-    return { fingerprint: fingerprintOfRedone(redo, redone, duty) };
+    return { fingerprint: toBeHex(fingerprintOfRedone(redo, redone, duty), 30) };
   }
 
   #redo({ seed }: Duty, { found, status }: Seen, manifest: Manifest): Redo {
@@ -441,7 +458,7 @@ export class Juror {
       throw new Unable("What it committed to is not on record.");
     let { providerBps } = duty.facts;
     if (providerBps === undefined) {
-      const vote = await this.#judge(duty, seen, signal);
+      const vote = this.#voteOfSiblings(duty) ?? (await this.#judge(duty, seen, signal));
       providerBps = this.#duties.learn(duty.key, vote).facts.providerBps ?? vote.providerBps;
       this.#emit(duty, "judged", { ...vote }, "info");
       this.#parts.onStep?.("judged", duty.key);
@@ -451,6 +468,14 @@ export class Juror {
     await this.#send(duty, "juryReveal", { data, until: seen.until, signal });
     await this.#clear(duty);
     this.#emit(duty, "revealed", { providerBps }, "info");
+  }
+
+  #voteOfSiblings(duty: Duty): Vote | undefined {
+    for (const { facts } of this.#siblings(duty)) {
+      const { providerBps, why = "" } = facts;
+      if (providerBps !== undefined) return { providerBps, why };
+    }
+    return undefined;
   }
 
   async #judge(duty: Duty, seen: Seen, signal: AbortSignal): Promise<Vote> {
@@ -533,6 +558,11 @@ export class Juror {
 
   /** Nothing of another's task stays. */
   async #clear(duty: Duty): Promise<void> {
+    const isNeeded = this.#siblings(duty).some(
+      ({ facts }) => facts.unable === undefined && facts.providerBps === undefined,
+    );
+    // Once one has judged, the others vote alike.
+    if (isNeeded && this.#duties.get(duty.key)?.facts.providerBps === undefined) return;
     const folder = this.#folder(duty);
     await (await this.#parts.runner.adopt(join(folder, PAYLOAD)).catch(() => undefined))?.stop("It is over.");
     await rm(folder, { recursive: true, force: true });
@@ -562,8 +592,8 @@ export class Juror {
     return this.#parts.clock.now() > until - Math.min(last, LAST_PART * found.rules.stepSeconds);
   }
 
-  #folder({ key }: Duty): string {
-    return join(this.#parts.directory, key);
+  #folder(duty: Duty): string {
+    return join(this.#parts.directory, panelKey(duty));
   }
 
   #emit(
@@ -574,6 +604,11 @@ export class Juror {
   ): void {
     this.#parts.emit({ level, event: `juror-${event}`, task: taskId, ...fields });
   }
+}
+
+/** Names a panel, and its folder: of one draw, so that another one after a reorganisation is another. */
+function panelKey({ taskId, round, seed }: Pick<Duty, "taskId" | "round" | "seed">): string {
+  return `${taskId.slice(2, 34)}-${round}-${seed.slice(2, 18)}`;
 }
 
 interface Seen {

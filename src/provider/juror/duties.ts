@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 
 import { openStore } from "../../sqlite.ts";
 
-/** A seat of this node on a panel, and how far its juror is. */
+/** A place of this node on a panel, and how far its juror is. */
 export interface Duty {
   /** Names it: the panel of one draw, so that another one after a reorganisation is another duty. */
   readonly key: string;
@@ -19,11 +19,11 @@ export interface Duty {
 /** What becomes known on the way. Once there, none of it becomes another. */
 export interface DutyFacts {
   /** Hidden from the owner until it is revealed; 32 bytes as hex with 0x, and 240 bits as hex with 0x. */
-  readonly salt?: string;
-  readonly fingerprint?: string;
+  readonly salt?: string | undefined;
+  readonly fingerprint?: string | undefined;
   /** The vote [bps], and what it follows from. */
-  readonly providerBps?: number;
-  readonly why?: string;
+  readonly providerBps?: number | undefined;
+  readonly why?: string | undefined;
   /** Why this node cannot do it. */
   readonly unable?: string;
 }
