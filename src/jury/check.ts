@@ -1,6 +1,7 @@
 import { formatAmount } from "../amount.ts";
 import { NeuraError } from "../errors.ts";
 import { asking, type MarketContext } from "../market/context.ts";
+import { rulesOf } from "../market/rules.ts";
 import { maximumCostWei, type Terms, type Work } from "../market/terms.ts";
 import { methodOf, type Verification } from "../verify/verification.ts";
 import { eligibleFor } from "./calls.ts";
@@ -19,7 +20,7 @@ export function isBeforeJury(
  * Errors: `jury.no-method`, `jury.public`, `jury.too-dear`, `jury.too-few`.
  */
 export async function checkJury(
-  { deployment, provider }: Pick<MarketContext, "deployment" | "provider">,
+  { deployment, provider, contracts }: Pick<MarketContext, "deployment" | "provider" | "contracts">,
   {
     terms,
     work,
@@ -27,15 +28,18 @@ export async function checkJury(
   }: { terms: Terms; work: Pick<Work, "resources">; verification: Verification | undefined },
 ): Promise<string[]> {
   const jury = juryOf(deployment, provider);
-  const [capacityWei, seats] = await Promise.all([
+  const [capacityWei, seats, { disputeBps }] = await Promise.all([
     asking(jury.capacityWei()),
     asking(eligibleFor(jury, { terms, work })),
+    rulesOf(contracts),
   ]);
-  if (verification === undefined || methodOf(verification).tolerance === "never") {
+  const method = verification && methodOf(verification);
+  if (method === undefined || method.tolerance === "never" || method.isRechecked) {
+    const how = verification === undefined ? "nothing says how" : `by ${verification.method}`;
     throw new NeuraError(
       "jury.no-method",
-      "Nothing says how this work is verified, so that no two jurors would find the same.",
-      { next: "Name a method with --verification, or another arbiter." },
+      `A jury decides where work that is done again comes to the same; ${how} this work is verified.`,
+      { next: "Name exact, numeric, embedding or text with --verification, or another arbiter." },
     );
   }
   if (terms.conditions.keyEpoch === 0) {
@@ -45,12 +49,13 @@ export async function checkJury(
       { next: "Have the result encrypted to the owner, or name another arbiter." },
     );
   }
-  const atStakeWei = maximumCostWei(terms) + terms.collateralWei;
+  const costWei = maximumCostWei(terms);
+  const atStakeWei = costWei + (costWei * disputeBps + 9_999n) / 10_000n + terms.collateralWei;
   if (atStakeWei > capacityWei) {
     const [moved, most] = [atStakeWei, capacityWei].map((each) => formatAmount(each, deployment.currency));
     throw new NeuraError(
       "jury.too-dear",
-      `Price and collateral come to ${moved}; nobody is drawn for more than ${most}.`,
+      `Price, penalty and collateral come to ${moved}; nobody is drawn for more than ${most}.`,
       { next: "Ask for less collateral, split the task, or name another arbiter." },
     );
   }

@@ -19,8 +19,7 @@ export interface Seat {
   readonly leftAtSeconds?: number;
   /** From when on its stake can be given back, where it left [Unix s]. */
   readonly releasableAtSeconds?: number;
-  /** Of its stake: what it may still lose, and has lost [bps]. */
-  readonly atRiskBps: number;
+  /** Of its stake: what it has lost [bps]. */
   readonly lostBps: number;
 }
 
@@ -69,13 +68,12 @@ export async function readSeats(
     asking(Promise.all(indices.map(async (index) => await jury.seatOf(ofClass, index)))),
     signal,
   );
-  const seats = words.map(({ voter, since, leftAt, atRiskBps, lostBps, account: holder }, seat) => ({
+  const seats = words.map(({ voter, since, leftAt, lostBps, account: holder }, seat) => ({
     ...{ class: ofClass, seat, voter, sinceSeconds: Number(since) },
     ...(holder === ZeroAddress ? {} : { account: holder }),
     ...(leftAt === 0n
       ? {}
       : { leftAtSeconds: Number(leftAt), releasableAtSeconds: Number(leftAt + exit) + 1 }),
-    atRiskBps: Number(atRiskBps),
     lostBps: Number(lostBps),
   }));
   return {

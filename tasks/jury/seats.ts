@@ -40,11 +40,11 @@ export default action("neura/jury-seats/1", async (given: SeatsArguments, contex
   };
 });
 
-function seatText({ account, voter, atRiskBps, lostBps, releasableAtSeconds }: Seat): string {
+function seatText({ account, voter, lostBps, releasableAtSeconds }: Seat): string {
   const left =
     releasableAtSeconds === undefined
       ? ""
       : `, left: its stake is bound until ${new Date(releasableAtSeconds * 1000).toISOString()}`;
-  const risk = `${atRiskBps / 100} % at risk or lost, ${lostBps / 100} % lost`;
-  return account === undefined ? "given back" : `of ${account}, voter ${voter}, ${risk}${left}`;
+  const lost = lostBps === 0 ? "" : `, ${lostBps / 100} % lost`;
+  return account === undefined ? "given back" : `of ${account}, voter ${voter}${lost}${left}`;
 }

@@ -54,14 +54,15 @@ export function juryRows(found: JuryCase): Row[] {
   return [...rows, ...moves.map((move) => ["Possible", possible(move, nowSeconds)] as const)];
 }
 
-/** As {@link juryRows}, of a task that is before the jury; nothing for others. */
-export async function juryRowsOf(
+/** The case of a task that is disputed before the jury, and what can be done; nothing for others. */
+export async function juryOfTask(
   context: MarketContext,
   { id, dispute, terms, ended }: TaskStatus,
   signal: AbortSignal,
-): Promise<Row[]> {
-  if (dispute === undefined || ended || !isBeforeJury(context, terms.arbiter)) return [];
-  return juryRows((await lookAt(context, id, signal)).found);
+): Promise<(JuryCase & { readonly moves: readonly Move[] }) | undefined> {
+  if (dispute === undefined || ended || !isBeforeJury(context, terms.arbiter)) return undefined;
+  const { found } = await lookAt(context, id, signal);
+  return { ...found, moves: movesOf(found) };
 }
 
 function headline({ step, isSilent, rules, until, ballots, nowBlock, round }: JuryCase): string {

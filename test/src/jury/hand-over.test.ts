@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { id as hashOf } from "ethers";
 
 import { encodeHeader } from "../../../src/envelope/format.ts";
+import { generateContentKey, wrapForAll } from "../../../src/envelope/keys.ts";
 import {
   open,
   payloadContext,
@@ -155,6 +156,7 @@ describe("jury: what is handed over", function () {
   it("hands the result's body over with the payload where a method looks at what was delivered", async () => {
     const { id } = await drawn({
       request: { verification: parseVerification({ method: "trajectory/1" }) },
+      isUnchecked: true,
       deliver: { files: { "run.json": "{}", "output/tokens.json": "[]" } },
     });
     const handed = await handedFor(id, "payload");
@@ -270,6 +272,51 @@ describe("jury: what is handed over", function () {
     // Shown of a result that opens, it shows nothing.
     const sound = await openHandedResult(context, { ...options, status, directory: absentIn(cleanup) });
     expect(faultOf(sound)).to.equal("owner 10000 opening.shows-nothing");
+  });
+
+  it("lets an owner show that the key which it was given is not the one of the result", async () => {
+    const task = await world.disputed();
+    await world.draw(task);
+    const recipients = [world.ownerKey.publicKey];
+    const made = seal({
+      context: resultContext({ taskId: task.id }),
+      compartments: [
+        { kind: "trace", recipients, source: [Buffer.from("a trace")] },
+        { kind: "body", recipients, source: [Buffer.from("a body")] },
+      ],
+    });
+    const bytes = await collect(made.stream);
+    const header = await readHeader([bytes]);
+    const bent = encodeHeader({
+      compartments: header.compartments.map((each) => ({
+        ...each,
+        recipients: wrapForAll(each, generateContentKey(), recipients),
+      })),
+    });
+    const stored = await world.storage.put(
+      Buffer.concat([bent, bytes.subarray(encodeHeader(header).length)]),
+    );
+    await world.storage.readBack(stored);
+    const { status: seen, found } = await lookAt(world.context, task.id);
+    if (seen.delivery === undefined) throw new Error("not delivered");
+    const status = {
+      ...seen,
+      delivery: { ...seen.delivery, result: stored.uri, resultHash: made.result().hash },
+    };
+    const handed = await handOverOf(world.context, { found, status, of: "result" });
+    expect(handed.opening?.openings.map(({ kind }) => kind)).to.deep.equal(["body", "trace"]);
+    const again = parseHandOver(encodeHandOver(handed));
+    for (const juror of await world.panel(task.id)) {
+      const context = world.contextOf(juror.account, juror.home);
+      const options = { found, status, handOver: again, key: juror.key, directory: absentIn(cleanup) };
+      expect(faultOf(await openHandedResult(context, options))).to.equal("provider 0 envelope.key-mismatch");
+      // A proof of something else shows nothing.
+      const [body, trace] = again.opening?.openings ?? [];
+      if (!again.opening || !body || !trace) throw new Error("nothing is shown");
+      const opening = { ...again.opening, openings: [{ ...body, shared: trace.shared }, trace] };
+      const lying = await openHandedResult(context, { ...options, handOver: { ...again, opening } });
+      expect(faultOf(lying)).to.equal("owner 10000 envelope.bad-opening");
+    }
   });
 
   it("blames whoever stored what is gone only when there is no time to try again", async () => {

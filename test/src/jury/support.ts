@@ -64,6 +64,8 @@ export interface JuryWorld extends World {
 
 export interface Disputing {
   readonly unit?: bigint;
+  /** Ordered as by a client that does not look whether a jury could decide. */
+  readonly isUnchecked?: boolean;
   readonly deliver?: NonNullable<Parameters<typeof deliverResult>[3]>;
   readonly request?: Partial<TaskRequest>;
 }
@@ -118,15 +120,19 @@ export async function createJuryWorld(
   const clientOf: World["clientOf"] = (runner, options) => world.clientOf(runner, { ...options, deployment });
   const client = clientOf(world.owner);
 
-  const disputed: JuryWorld["disputed"] = async ({ unit = 0n, deliver = {}, request = {} } = {}) => {
+  const disputed: JuryWorld["disputed"] = async (options = {}) => {
+    const { unit = 0n, deliver = {}, request = {}, isUnchecked = false } = options;
     const directory = cleanup.directory();
     const file = await fileIn(directory, "scan.png", "a picture");
-    const task = await client.submit({
+    const wanted = {
       ...{ source: { files: [file] }, application: "ocr", durationSeconds: SECONDS },
       ...{ provider: provider.account.address, collateralWei: COLLATERAL_WEI, anyProvider: true },
-      challenge: { periodSeconds: 3600, arbiter: address },
       ...request,
-    });
+    };
+    const challenge = { periodSeconds: 3600, arbiter: address };
+    const prepared = await client.prepare(isUnchecked ? wanted : { ...wanted, challenge });
+    const features = { challengePeriodSeconds: challenge.periodSeconds, arbiter: address };
+    const task = await client.submit({ ...prepared, features: { ...prepared.features, ...features } });
     const drawNonce = hexlify(randomBytes(32));
     await networkHelpers.time.increase(SECONDS);
     const { evidence } = await deliverResult(world, await client.status(task.id), provider, {
