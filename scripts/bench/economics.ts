@@ -4,6 +4,9 @@
  * contracts, in this process, at simulated times. Owners choose by the client's own ranking. Each strategy's gain in
  * money (what it has at the end, less what it had, its work and its checks; gas, fees and slashed collateral included)
  * stands beside that of honest parties of the same market. Ends with 1 where one of them beats honesty.
+ *
+ * `--part results` leaves that out and works out what it brings to fake, to judge without work, to bribe and to accuse
+ * (`economics/authenticity.ts`), by money that is held against the contracts; `--part market` leaves this out.
  */
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,6 +15,16 @@ import Table from "cli-table3";
 import { formatUnits } from "ethers";
 
 import { recomputeReputation } from "../../src/market/reputation.ts";
+import {
+  type Authenticity,
+  COLLATERALS,
+  fakeName,
+  LOOKS,
+  MIRRORED,
+  mirrorName,
+  playAuthenticity,
+  SHARES,
+} from "./economics/authenticity.ts";
 import { DEFAULTS, EconomicMarket, type Parameters, type Party } from "./economics/market.ts";
 import { OWNERS, PROVIDERS } from "./economics/strategies.ts";
 
@@ -311,11 +324,76 @@ function tableOf({ providers, owners, counts, kept, arbiters, ...rest }: Economi
   ].join("\n");
 }
 
+function authenticityTable({ results, ...rest }: Authenticity): string {
+  const style = { head: [], border: [], compact: true };
+  const numberOf = (value: number): string => value.toLocaleString("en", { maximumFractionDigits: 2 });
+  const shareOf = (share: number): string => `${numberOf(100 * share)} %`;
+  const advantageIn = (name: string): string => {
+    const found = results.find(({ strategy }) => strategy === name);
+    if (found === undefined) return "";
+    return `${numberOf(found.advantage)}${found.beatsHonesty ? " *" : ""}`;
+  };
+  const faked = new Table({
+    head: ["share faked", ...LOOKS.map((looks) => `${looks} units looked at`)],
+    style,
+  });
+  for (const share of SHARES) {
+    faked.push([shareOf(share), ...LOOKS.map((looks) => advantageIn(fakeName(share, looks)))]);
+  }
+  const mirrored = new Table({ head: ["mirrored", ...COLLATERALS.map((k) => `collateral ${k} P`)], style });
+  for (const chance of MIRRORED) {
+    mirrored.push([shareOf(chance), ...COLLATERALS.map((k) => advantageIn(mirrorName(chance, k)))]);
+  }
+  const inGrids = new Set([
+    ...SHARES.flatMap((share) => LOOKS.map((looks) => fakeName(share, looks))),
+    ...MIRRORED.flatMap((chance) => COLLATERALS.map((k) => mirrorName(chance, k))),
+  ]);
+  const others = results.filter(({ strategy }) => !inGrids.has(strategy));
+  const sheet = new Table({
+    head: ["", "strategy", "honest", "payoff", "advantage", "beats honesty"],
+    style,
+  });
+  for (const { party, strategy, honest, payoff, advantage, beatsHonesty, limit } of others) {
+    const verdict = beatsHonesty ? (limit === undefined ? "YES" : "limit") : "no";
+    sheet.push([party, strategy, ...[honest, payoff, advantage].map(numberOf), verdict]);
+  }
+  const stakes = new Table({ head: ["collateral", "accuser", "accuser, nobody appeals", "faker"], style });
+  for (const { collateral, owner, ownerUnanswered, provider } of rest.badStake) {
+    stakes.push([`${collateral} P`, ...[owner, ownerUnanswered, provider].map(shareOf)]);
+  }
+  const limits = others.filter(({ limit }) => limit !== undefined);
+  const isNew = (text: string | undefined, index: number, key: "is" | "limit", list: typeof others) =>
+    text !== list[index - 1]?.[key];
+  return [
+    `A faker's advantage over honest work [ANKR a task of ${numberOf(rest.parameters["price"] ?? 0)}, collateral ${numberOf(rest.parameters["collateral"] ?? 0)} P, conceded]`,
+    faked.toString(),
+    "The same for tasks of one unit, faked, by how many are ordered twice (*: beats honesty, a limit)",
+    mirrored.toString(),
+    "Others [ANKR a task or case]",
+    sheet.toString(),
+    "Share of the seats from which on it pays",
+    stakes.toString(),
+    ...others
+      .filter(({ is }, index) => isNew(is, index, "is", others))
+      .map(({ strategy, is }) => `  ${strategy.padEnd(24)} ${is}`),
+    "Limits, and what they take",
+    ...limits
+      .filter(({ limit }, index) => isNew(limit, index, "limit", limits))
+      .map(({ strategy, limit }) => `  ${strategy.padEnd(24)} ${limit ?? ""}`),
+    `${rest.played} cases on the contracts, ${rest.differences.length} of them with other money than worked out.`,
+    ...rest.differences,
+    rest.beaten
+      ? "A strategy that is no known limit beats honesty."
+      : "Nothing but the limits beats honesty.",
+  ].join("\n");
+}
+
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const number = (key: keyof Parameters) => ({ type: "string", default: String(DEFAULTS[key]) }) as const;
   const { values } = parseArgs({
     options: {
       json: { type: "boolean", default: false },
+      part: { type: "string", default: "all" },
       seed: { type: "string", default: DEFAULTS.seed },
       tasks: number("tasks"),
       providers: number("providers"),
@@ -328,24 +406,35 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
     },
   });
   let shown = 0;
-  const economics = await playEconomics(
-    {
-      seed: values.seed,
-      tasks: Number(values.tasks),
-      providers: Number(values.providers),
-      gasPriceWei: BigInt(values["gas-price"]),
-      costShare: Number(values.cost),
-      valueShare: Number(values.value),
-      auditShare: Number(values.audit),
-      auditCostShare: Number(values["audit-cost"]),
-      collateral: Number(values.collateral),
-    },
-    (line) => {
-      if (performance.now() - shown < 2_000) return;
-      shown = performance.now();
-      process.stderr.write(`${line}\n`);
-    },
-  );
-  console.log(values.json ? JSON.stringify(economics, null, 2) : tableOf(economics));
-  process.exitCode = economics.beaten ? 1 : 0;
+  if (!["all", "market", "results"].includes(values.part)) throw new Error("--part all, market or results");
+  const authenticity = values.part === "market" ? undefined : await playAuthenticity();
+  const economics =
+    values.part === "results"
+      ? undefined
+      : await playEconomics(
+          {
+            seed: values.seed,
+            tasks: Number(values.tasks),
+            providers: Number(values.providers),
+            gasPriceWei: BigInt(values["gas-price"]),
+            costShare: Number(values.cost),
+            valueShare: Number(values.value),
+            auditShare: Number(values.audit),
+            auditCostShare: Number(values["audit-cost"]),
+            collateral: Number(values.collateral),
+          },
+          (line) => {
+            if (performance.now() - shown < 2_000) return;
+            shown = performance.now();
+            process.stderr.write(`${line}\n`);
+          },
+        );
+  const schema = "neura/bench-economics/1";
+  const tables = [
+    ...(economics === undefined ? [] : [tableOf(economics)]),
+    ...(authenticity === undefined ? [] : [authenticityTable(authenticity)]),
+  ];
+  const found = { schema, ...economics, ...(authenticity === undefined ? {} : { authenticity }) };
+  console.log(values.json ? JSON.stringify(found, null, 2) : tables.join("\n\n"));
+  process.exitCode = economics?.beaten === true || authenticity?.beaten === true ? 1 : 0;
 }
