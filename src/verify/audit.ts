@@ -201,6 +201,9 @@ function* findBreaks(units: readonly EvidenceUnit[], verification: Verification)
 
 // ---- Worth of a dispute ----
 
+/** Of a dispute that three jurors decide, all sides together [gas]. */
+const JURY_GAS = 770_000n;
+
 /** What a task moves, and what a dispute about it takes. */
 export interface Stakes {
   /** What the delivery costs, and what its provider has locked [wei]. */
@@ -209,7 +212,7 @@ export interface Stakes {
   readonly unitCount: number;
   /** What gas costs [wei]. */
   readonly gasPriceWei: bigint;
-  /** Gas of a dispute with all its votes. Default: 300,000, an estimate for a jury of three. */
+  /** Gas of a dispute with all its votes. Default: 770,000, what a jury of three takes (`./neura bench gas`). */
   readonly gas?: bigint | undefined;
   /** Units that a jury does again. Default: 9, three jurors with three each; at most all of them three times. */
   readonly unitsRecomputed?: number | undefined;
@@ -231,7 +234,7 @@ export interface DisputeWorth {
  * win, and a provider that fakes knows so.
  */
 export function disputeWorth(stakes: Stakes): DisputeWorth {
-  const { priceWei, collateralWei, unitCount, gasPriceWei, gas = 300_000n } = stakes;
+  const { priceWei, collateralWei, unitCount, gasPriceWei, gas = JURY_GAS } = stakes;
   const jurors = 3;
   const recomputed = BigInt(Math.min(stakes.unitsRecomputed ?? 9, jurors * unitCount));
   const units = BigInt(unitCount);

@@ -62,8 +62,8 @@ export interface DisputeOutlook {
 }
 
 const DEFAULT_MAX_BYTES = 4 * 1024 ** 3;
-/** Of opening a dispute, rounded up: for the decision whether it is worth it. */
-const DISPUTE_GAS = 100_000n;
+/** Of all that an owner sends in a dispute, what it hands over to a jury included, rounded up [gas]: whether it is worth it. */
+const DISPUTE_GAS = 200_000n;
 
 /**
  * Re-checks a few units of a delivered task on this machine, drawn by the seed that the salt of its terms commits to, by the

@@ -294,7 +294,7 @@ describe("verify: audits", () => {
       );
     });
 
-    it("has a price: 0.3 M gas, and nine units of those that there are", () => {
+    it("has a price: 0.77 M gas, and nine units of those that there are", () => {
       const stakes = {
         priceWei: 10n ** 18n,
         collateralWei: 10n ** 18n,
@@ -304,10 +304,10 @@ describe("verify: audits", () => {
       const worth = disputeWorth(stakes);
       expect(worth).to.deep.equal({
         atStakeWei: 2n * 10n ** 18n,
-        costWei: 3n * 10n ** 15n + 9n * 10n ** 16n,
+        costWei: 77n * 10n ** 14n + 9n * 10n ** 16n,
         isWorth: true,
-        // 0.003 / (2 - 0.09), rounded up.
-        breakEvenPriceWei: 1_570_680_628_272_252n,
+        // 0.0077 / (2 - 0.09), rounded up.
+        breakEvenPriceWei: 4_031_413_612_565_446n,
       });
       const at = { ...stakes, priceWei: worth.breakEvenPriceWei!, collateralWei: worth.breakEvenPriceWei! };
       expect(disputeWorth(at).isWorth).to.be.true;
