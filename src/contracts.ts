@@ -1,5 +1,7 @@
 /** The deployed contracts with types, for ethers 6. */
 export { ITaskMarket__factory } from "../types/factories/interfaces/ITaskMarket__factory.ts";
+export { IJury__factory } from "../types/factories/interfaces/IJury__factory.ts";
+export { Jury__factory } from "../types/factories/jury/Jury__factory.ts";
 export { IProvenArbiter__factory } from "../types/factories/interfaces/IProvenArbiter__factory.ts";
 export { IVerifier__factory } from "../types/factories/interfaces/IVerifier__factory.ts";
 export { NamedArbiter__factory } from "../types/factories/market/NamedArbiter__factory.ts";
@@ -15,6 +17,8 @@ export { ModelOwnership__factory } from "../types/factories/model/ModelOwnership
 export { RevenueShareFactory__factory } from "../types/factories/model/RevenueShareFactory__factory.ts";
 export { RevenueShareToken__factory } from "../types/factories/model/RevenueShareToken__factory.ts";
 export type { ITaskMarket } from "../types/interfaces/ITaskMarket.ts";
+export type { IJury } from "../types/interfaces/IJury.ts";
+export type { Jury } from "../types/jury/Jury.ts";
 export type { IProvenArbiter } from "../types/interfaces/IProvenArbiter.ts";
 export type { IVerifier } from "../types/interfaces/IVerifier.ts";
 export type { NamedArbiter } from "../types/market/NamedArbiter.ts";

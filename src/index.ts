@@ -53,6 +53,9 @@ export {
   verifyDeployment,
 } from "./deployment.ts";
 export { isNeuraError, messageOf, NeuraError } from "./errors.ts";
+export { type JuryCase, type JuryContext, type Move as JuryMove, movesOf, readCase } from "./jury/case.ts";
+export { type AppealPlan, type JuryStep, type Pursued, type PursueOptions } from "./jury/owner.ts";
+export { verdictOf } from "./jury/verdict.ts";
 export { loadArweaveKey } from "./keys/arweave.ts";
 export { backUpKeys, restoreKeys } from "./keys/backup.ts";
 export { provePossession } from "./keys/possession.ts";

@@ -75,6 +75,8 @@ const JURY = IJury__factory.createInterface();
 export const juryData = {
   draw: (disputed: Disputed, draw: Draw): string =>
     JURY.encodeFunctionData("draw", [...drawWords(disputed, draw)]),
+  appeal: (disputed: Disputed, draw: Draw): string =>
+    JURY.encodeFunctionData("appeal", [...drawWords(disputed, draw)]),
   lapse: (disputed: Disputed): string => JURY.encodeFunctionData("lapse", [...caseWords(disputed)]),
   finish: (disputed: Disputed): string => JURY.encodeFunctionData("finish", [...caseWords(disputed)]),
 } as const;

@@ -12,7 +12,8 @@ export interface Tally {
   readonly strangers: number;
 }
 
-const HALF_BPS = 5_000;
+/** From this share on a vote is for the provider [bps]. */
+export const HALF_BPS = 5_000;
 
 /** Counts the votes of a panel of `size`, as the contract does. */
 export function tallyOf(votes: readonly Pick<Vote, "fingerprint" | "providerBps">[], size: number): Tally {

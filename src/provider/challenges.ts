@@ -1,10 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { ZeroAddress } from "ethers";
 
 import { isNeuraError, messageOf } from "../errors.ts";
-import { eligibleFor, juryData } from "../jury/calls.ts";
-import { juryOf, movesOf, readCase } from "../jury/case.ts";
+import { type Draw, eligibleFor, juryData } from "../jury/calls.ts";
+import { type JuryCase, juryOf, movesOf, PANEL_SIZES, readCase } from "../jury/case.ts";
 import { isBeforeJury } from "../jury/check.ts";
+import { HALF_BPS, tallyOf } from "../jury/tally.ts";
 import { Status } from "../market/outcome.ts";
 import type { Delivered } from "./chain-view.ts";
 import type { Entry } from "./journal.ts";
@@ -96,8 +98,8 @@ export class Challenges {
   }
 
   /**
-   * A dispute before the jury: shows the node's half of its seed, where the work is right; has the case lapse where the owner
-   * did not do its part; finishes it. Says whether the case, and the task with it, has come to its end.
+   * A dispute before the jury: shows the node's half of its seed, where the work is right, and appeals a first panel that finds
+   * otherwise; has the case lapse where the owner did not do its part; finishes it. Says whether the case, and the task with it, has come to its end.
    */
   async #plead(
     entry: Entry,
@@ -122,6 +124,21 @@ export class Challenges {
           const { auditSeed } = found.dispute;
           const data = juryData.draw(disputed, { evidence, auditSeed, drawNonce, eligible });
           await this.#bench.send(entry, "juryDraw", { data, to, signal, ...(until ? { until } : {}) });
+        } else if (action === "appeal" && isRight && this.#bench.parts.policy.appeal) {
+          const appealed = appealOf(found);
+          // Of a token it would have to approve, and pay, what its policy says nothing of.
+          if (appealed === undefined || chain.deployment.currency.address !== ZeroAddress) continue;
+          const jury = juryOf(chain.deployment, chain.provider);
+          const [{ eligible }, valueWei] = await Promise.all([
+            eligibleFor(jury, task),
+            jury.appealBondOf(task.id),
+          ]);
+          const data = juryData.appeal(disputed, { ...appealed, eligible });
+          this.#bench.emit(entry, "appealed", { bondWei: valueWei }, "warn");
+          await this.#bench.send(entry, "juryAppeal", {
+            ...{ data, to, valueWei, signal },
+            ...(until ? { until } : {}),
+          });
         } else if (action === "lapse" || action === "finish") {
           const data = juryData[action](disputed);
           await this.#bench.send(entry, action === "lapse" ? "juryLapse" : "juryFinish", {
@@ -194,6 +211,16 @@ export class Challenges {
       return true;
     }
   }
+}
+
+/** What an appeal of this case takes besides its bond; nothing where the first panel did not find for the owner. */
+function appealOf({ panels, votes, dispute }: JuryCase): Omit<Draw, "eligible"> | undefined {
+  const [first] = panels;
+  if (first === undefined) return undefined;
+  const { isDecided, providerBps } = tallyOf(votes, PANEL_SIZES[0]);
+  if (!isDecided || providerBps >= HALF_BPS) return undefined;
+  const { evidence, drawNonce } = first;
+  return { evidence, drawNonce, auditSeed: dispute.auditSeed };
 }
 
 /** Whether two runs of the same work came out alike: how they ended, and the unit, or all where that is none. */

@@ -122,6 +122,7 @@ export const VERBS = [
   "concede",
   "resolve",
   "juryDraw",
+  "juryAppeal",
   "juryLapse",
   "juryFinish",
   "ready",

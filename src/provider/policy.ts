@@ -67,6 +67,11 @@ export interface Policy {
   readonly open: boolean;
   /** Whether tasks are taken over that name this provider as their backup. */
   readonly backup: boolean;
+  /**
+   * Whether a first panel of the jury that finds against work which came out the same again is appealed, with a bond of five
+   * times its fee from the node's account, in the chain's coin.
+   */
+  readonly appeal: boolean;
   /** How leases are kept up; without it, none are taken. */
   readonly leases: LeasePolicy | undefined;
   /** Files of calibrations, and folders of such, that are trusted besides the built-in ones: absolute paths. */
@@ -137,6 +142,7 @@ export const DEFAULT_POLICY: Policy = {
   quotes: undefined,
   open: true,
   backup: true,
+  appeal: true,
   leases: undefined,
   calibrations: [],
   jury: undefined,
@@ -203,6 +209,7 @@ function readPolicy(file: Fields): Policy {
     quotes: file.has("quotes") ? readQuotePolicy(file.object("quotes")) : undefined,
     open: file.truth("open") ?? DEFAULT_POLICY.open,
     backup: file.truth("backup") ?? DEFAULT_POLICY.backup,
+    appeal: file.truth("appeal") ?? DEFAULT_POLICY.appeal,
     leases: file.has("leases") ? readLeasePolicy(file.object("leases")) : undefined,
     calibrations: file.names("calibrations", pathIn) ?? DEFAULT_POLICY.calibrations,
     jury: file.has("jury") ? readJuryPolicy(file.object("jury")) : undefined,

@@ -101,8 +101,17 @@ export class Workbench {
       data,
       until,
       to,
+      valueWei,
       signal,
-    }: { data: string; until?: number; /** Default: the market. */ to?: string; signal: AbortSignal },
+    }: {
+      data: string;
+      until?: number;
+      /** Default: the market. */
+      to?: string;
+      /** Sent along. */
+      valueWei?: bigint;
+      signal: AbortSignal;
+    },
   ): Promise<number> {
     const { sender, chain, policy } = this.parts;
     const call = {
@@ -111,6 +120,7 @@ export class Workbench {
       data,
       maxSpendWei: policy.maxGasWei,
       untilSeconds: until,
+      ...(valueWei === undefined ? {} : { valueWei }),
     };
     const mined = await this.persist(entry, signal, until ?? Infinity, (attempt) =>
       sender.send(call, { signal: attempt }),

@@ -5,6 +5,7 @@ import { ZeroHash } from "ethers";
 import { caseWords } from "../../../src/jury/calls.ts";
 import { readCase } from "../../../src/jury/case.ts";
 import { openMarket } from "../../../src/market/context.ts";
+import { encodeTerms, workHash } from "../../../src/market/terms.ts";
 import { DEFAULT_POLICY, parsePolicy, withJury } from "../../../src/provider/policy.ts";
 import { packResources } from "../../../src/market/resources.ts";
 import { MACHINE, RATE_WEI, STAKE_WEI } from "../market/support.ts";
@@ -13,6 +14,9 @@ import { Stage } from "./support.ts";
 
 const STEP = 600;
 const SEAT_WEI = 10n ** 18n;
+/** Of each of four jurors. */
+const SEATS = 6;
+const BPS = 10_000n;
 const COLLATERAL_WEI = STAKE_WEI / 4n;
 const FEE_WEI = (RATE_WEI * 250n) / 10_000n;
 
@@ -38,8 +42,9 @@ describe("ProviderNode and disputes before the jury", function () {
     for (const account of world.others.slice(5, 9)) {
       const offer = { shape: packResources(MACHINE), rateWei: RATE_WEI, slots: 1n, metadata: "" };
       await registry.connect(account).register(account.address, account.address, offer);
-      await registry.connect(account).stake(SEAT_WEI, { value: SEAT_WEI });
-      await jury.connect(account).takeSeats(0, 1, account.address);
+      const stakeWei = BigInt(SEATS) * SEAT_WEI;
+      await registry.connect(account).stake(stakeWei, { value: stakeWei });
+      await jury.connect(account).takeSeats(0, SEATS, account.address);
     }
     Object.assign(world.deployment.contracts, { Jury: address });
   });
@@ -107,6 +112,59 @@ describe("ProviderNode and disputes before the jury", function () {
     expect(stage.events.filter(({ event, verb }) => event === "mined" && verb === "juryDraw")).to.have.length(
       1,
     );
+  });
+
+  it("A22_appeals a panel that finds against right work, and has its bond back", async () => {
+    await stage.start();
+    const { world } = stage;
+    const { ethers } = world.connection;
+    const before = await stage.balances();
+    const { id, bondWei } = await disputed();
+    await eventually(() => drawsOf(id) === 1);
+    const jury = await ethers.getContractAt("Jury", juryAddress());
+    const { terms, work } = await world.client.status(id);
+    const handOver = async () =>
+      await jury.connect(world.owner).handOver(encodeTerms(terms), workHash(work), "ar://panel");
+    const work240 = BigInt(ethers.id("work")) >> 16n;
+    /** All seats of the panel that sits have done the same, and find so. */
+    const deliberate = async (round: bigint, providerBps: bigint): Promise<void> => {
+      await handOver();
+      const [seats, voters] = await jury.panelOf(id, round);
+      const salt = ethers.id("salt");
+      const voterOf = (position: number) => {
+        const account = world.others.find(({ address }) => address === voters[position]);
+        if (account === undefined) throw new Error("no juror");
+        return jury.connect(account);
+      };
+      for (const [position, seat] of seats.entries()) {
+        const commitment = await jury.commitmentOf(id, round, seat, work240, salt);
+        await voterOf(position).commit(id, position, commitment);
+      }
+      await handOver();
+      for (const position of seats.keys())
+        await voterOf(position).reveal(id, position, work240, providerBps, salt);
+    };
+    await stage.passSeconds(240);
+    await deliberate(0n, 0n);
+    await stage.passSeconds(STEP + 1);
+    const appealed = await stage.event("appealed", { task: id });
+    const { feeWei } = await stage.market().disputeOf(id);
+    expect(appealed["bondWei"]).to.equal((feeWei / 3n) * 15n);
+    await eventually(() =>
+      stage.events.some(({ event, verb }) => event === "mined" && verb === "juryAppeal"),
+    );
+    await deliberate(1n, BPS);
+    await stage.passSeconds(STEP + 31);
+    expect(await stage.event("settled", { task: id })).to.include({ outcome: "RuledForProvider" });
+    const after = await stage.balances();
+    expect(after.provider - before.provider).to.equal(RATE_WEI - FEE_WEI + (bondWei - feeWei));
+    expect(after.stake).to.equal(before.stake);
+    // To whoever sent it: the node's own account.
+    const { appellant } = await jury.appealOf(id);
+    expect(await jury.creditOf(appellant)).to.equal(appealed["bondWei"]);
+    expect(
+      stage.events.filter(({ event, verb }) => event === "mined" && verb === "juryAppeal"),
+    ).to.have.length(1);
   });
 
   it("concedes wrong work and draws nobody", async () => {

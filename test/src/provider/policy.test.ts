@@ -70,6 +70,7 @@ describe("parsePolicy", () => {
       quotes: { listen: { host: "127.0.0.1", port: 99 }, url: undefined, validSeconds: 30, usd: undefined },
       open: false,
       backup: false,
+      appeal: false,
       calibrations: ["/srv/calibrations"],
       leases: {
         listen: { host: "::1", port: 0 },
