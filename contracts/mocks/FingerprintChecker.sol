@@ -9,7 +9,7 @@ contract FingerprintChecker {
         return Fingerprints.isNear(one, other);
     }
 
-    function median(uint256[] memory fingerprints) external pure returns (uint256) {
+    function median(uint256[] calldata fingerprints) external pure returns (uint256) {
         return Fingerprints.median(fingerprints, fingerprints.length);
     }
 }

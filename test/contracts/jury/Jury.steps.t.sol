@@ -358,6 +358,7 @@ contract JuryStepsTest is JuryTest {
         act(PROVIDER, abi.encodeCall(market.concede, (terms, workHash, delivered)));
         assertStatus(Status.Resolved, Outcome.Conceded);
         vm.warp(CONCEDED_BY + 1);
+        vm.warp(CONCEDED_BY + CONCESSION_WINDOW + 1);
         assertTrue(!may(OWNER, handOverCall()), "nothing to decide");
         assertTrue(!may(STRANGER, lapseCall()) && !may(PROVIDER, drawCall()), "nor to draw");
         assertTrue(may(STRANGER, finishCall()) == isDrawn, "seats");

@@ -405,13 +405,17 @@ contract JuryVerdictsTest is JuryTest {
         draw();
         vm.warp(later(1));
         handOver();
-        for (uint256 i = 0; i < 3; ++i) commit(i, WORK);
+        uint256 beyond = WORK | (bound(high, 1, type(uint16).max) << 240);
+        for (uint256 i = 0; i < 3; ++i) commit(i, i == 2 ? beyond : WORK);
         handOver();
         bps = bound(bps, BPS + 1, type(uint256).max);
         bytes memory wrong = abi.encodeWithSelector(IJury.Jury_WrongReveal.selector, id, 0);
         assertJuryRefuses(voters()[0], revealCall(0, WORK, bps), wrong);
-        uint256 beyond = WORK | (bound(high, 1, type(uint16).max) << 240);
-        assertJuryRefuses(voters()[0], revealCall(0, beyond, 0), wrong);
+        assertJuryRefuses(
+            voters()[2],
+            revealCall(2, beyond, 0),
+            abi.encodeWithSelector(IJury.Jury_WrongReveal.selector, id, 2)
+        );
         reveal(0, WORK, BPS);
         assertJuryRefuses(voters()[0], revealCall(0, WORK, 0), wrong);
         (bool isCommitted, bool isRevealed, uint256 fingerprint, uint256 shown) = jury.ballotOf(id, 0, 0);

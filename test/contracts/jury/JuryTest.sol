@@ -2,9 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IJury} from "../../../contracts/interfaces/IJury.sol";
-import {IProviderRegistry} from "../../../contracts/interfaces/IProviderRegistry.sol";
 import {Evidence} from "../../../contracts/libraries/Evidence.sol";
-import {Resources} from "../../../contracts/libraries/Resources.sol";
 import {
     Conditions,
     Delivered,
@@ -12,7 +10,6 @@ import {
     Outcome,
     Price,
     Status,
-    TaskId,
     Terms
 } from "../../../contracts/market/Tasks.sol";
 import {FeaturesTest} from "../market/FeaturesTest.sol";
