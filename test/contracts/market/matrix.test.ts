@@ -503,7 +503,7 @@ const TABLE: readonly Row[] = [
   },
   ...(["until", "after"] as const).map((side): Row => {
     return {
-      ...{ action: "settle", from: ["delivered"], who: side === "until" ? ["owner"] : ANYONE },
+      ...{ action: "settle", from: ["delivered"], who: side === "until" ? ["owner", "arbiter"] : ANYONE },
       ...{ [side]: "challenge", to: "Settled", outcome: "Completed" },
       moves: (known) => add(pay(known, known.price * USED, USED, known.escrow), unlock(known)),
     };

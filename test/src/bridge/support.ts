@@ -140,6 +140,7 @@ export async function deployMarket(
         ...{ currency, admin, treasury: admin, feeBps: 250, unbondingSeconds: 45 * DAY },
         ...{ declineWindowSeconds: 120, keyWindowSeconds: 60, takeOverWindowSeconds: 60 },
         ...{ concessionWindowSeconds: 60, epochSeconds: 30 * DAY, budgetWei: ANKR, capBps: 10_000 },
+        ...{ seatWei: ANKR, juryFeeBps: 600, juryMinimumFeeWei: 1n, stepSeconds: DAY, seasoningSeconds: DAY },
       },
     },
   });
