@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { hexlify } from "ethers";
+import sharp from "sharp";
 
 import { isNeuraError } from "../../../src/errors.ts";
 import type { Json } from "../../../src/manifest.ts";
@@ -121,6 +122,8 @@ export async function sell(
     outputDirectory: join(directory, "output"),
     ...{ signal, log: () => undefined, progress: () => undefined },
   });
+  // Reading keeps other decoders out of this process, which other tests share.
+  sharp.unblock({ operation: ["VipsForeignLoad"] });
   const { result, units } = fake === undefined ? summary : await faked(directory, summary, fake);
   const { keys } = context.contracts;
   const { publicKey: ownerKey } = await keys.keyAt(task.terms.owner, task.terms.conditions.keyEpoch);

@@ -134,7 +134,7 @@ describe("ProviderNode and leases", function () {
     expect(event).to.include({ outcome: "OwnerClosed", secondsUsed: Number(upSeconds) });
     await expectPaid(lease, before, upSeconds);
     expect(gasOf(event) > 0n).to.be.true;
-    expect(processesIn(stage.directory)).to.deep.equal([]);
+    await until(() => processesIn(stage.directory).length === 0);
   });
 
   it("beats for two leases in one transaction, and draws what both have earned in one", async () => {
@@ -280,6 +280,6 @@ describe("ProviderNode and leases", function () {
     expect(event["outcome"]).to.equal("ProviderDown");
     const after = await stage.balances();
     expect(after.stake).to.equal(before.stake - COLLATERAL_WEI);
-    expect(processesIn(stage.directory)).to.deep.equal([]);
+    await until(() => processesIn(stage.directory).length === 0);
   });
 });
