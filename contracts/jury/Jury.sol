@@ -14,7 +14,7 @@ import {Currency} from "../libraries/Currency.sol";
 import {Evidence} from "../libraries/Evidence.sol";
 import {Fingerprints} from "../libraries/Fingerprints.sol";
 import {Resources} from "../libraries/Resources.sol";
-import {Delivered, Outcome, Status, TaskId, Tasks, Terms} from "../market/Tasks.sol";
+import {Delivered, Status, TaskId, Tasks, Terms} from "../market/Tasks.sol";
 import {JurySeats} from "./JurySeats.sol";
 
 /// @title Providers that decide disputes by doing a few units of the work again; see {IJury}.
@@ -122,7 +122,6 @@ contract Jury is IJury, JurySeats {
     struct Facts {
         TaskId id;
         Status status;
-        Outcome outcome;
         /// When it was disputed, while it is [s].
         uint256 disputedAt;
         uint256 feeWei;
@@ -519,8 +518,6 @@ contract Jury is IJury, JurySeats {
         uint256 round;
         /// The round that did not get its payload, if it is the last.
         bool isLapsed;
-        /// Its task was conceded: nobody is judged.
-        bool isVoid;
         bool isRuled;
         uint256 riskBps;
         Tally first;
@@ -546,13 +543,12 @@ contract Jury is IJury, JurySeats {
             revert Jury_WrongStep(facts.id, step);
         }
         Ending memory ending;
-        bool isDisputed = facts.status == Status.Disputed;
-        if (isDisputed && block.timestamp <= facts.rulingBy) {
+        if (facts.status == Status.Disputed && block.timestamp <= facts.rulingBy) {
             uint256 until = _revealUntil(facts.id, case_);
             if (case_.round == 0) until += stepSeconds;
             if (block.timestamp <= until) revert Jury_TooEarly(facts.id, until + 1, block.timestamp);
             ending.isRuled = true;
-        } else ending.isVoid = !isDisputed && facts.outcome == Outcome.Conceded;
+        }
         // Effect
         _judge(case_, facts, ending, terms);
         _end(case_, facts, ending, terms, workHash, delivered);
@@ -653,9 +649,9 @@ contract Jury is IJury, JurySeats {
         if (ending.isRuled) market.rule(terms, workHash, delivered, providerBps);
         if (step >= Step.Drawn) {
             for (uint256 round = 0; round <= ending.round; ++round) {
-                // Who never got the payload is not silent.
+                // Who never got the payload is not silent; nobody got it of a task that was conceded.
                 bool isAsked = round < ending.round || step != Step.Drawn;
-                if (isAsked && !ending.isVoid) _close(case_, facts.id, ending, round);
+                if (isAsked) _close(case_, facts.id, ending, round);
             }
         }
         // Effect
@@ -727,7 +723,7 @@ contract Jury is IJury, JurySeats {
 
     function _look(Terms calldata terms, bytes32 workHash) private view returns (Facts memory facts) {
         facts.id = market.idOf(terms, workHash);
-        (facts.status, facts.outcome, facts.disputedAt, ) = market.taskOf(facts.id);
+        (facts.status, , facts.disputedAt, ) = market.taskOf(facts.id);
     }
 
     function _load(Terms calldata terms, bytes32 workHash) private view returns (Facts memory facts) {
