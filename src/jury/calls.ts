@@ -2,7 +2,7 @@ import { id as hashOfText, ZeroAddress, ZeroHash } from "ethers";
 
 import { IJury__factory } from "../../types/factories/interfaces/IJury__factory.ts";
 import type { IJury } from "../../types/interfaces/IJury.ts";
-import { type Evidence, ZERO_HASH } from "../market/evidence.ts";
+import type { Evidence } from "../market/evidence.ts";
 import { encodeReport, encodeTerms, type Report, type Task, workHash } from "../market/terms.ts";
 import { packResources } from "../market/resources.ts";
 
@@ -28,16 +28,6 @@ export interface Draw {
   /** How many seats are old enough: `eligibleSeats`. */
   readonly eligible: bigint;
 }
-
-/** In place of evidence that nobody but a silent provider knows. */
-export const UNKNOWN_EVIDENCE: Evidence = {
-  inputRoot: ZERO_HASH,
-  resultRoot: ZERO_HASH,
-  unitsRoot: ZERO_HASH,
-  unitCount: 0,
-  runHash: ZERO_HASH,
-  drawCommit: ZERO_HASH,
-};
 
 /** The arguments of `finish`, `lapse` and `summon`. */
 export function caseWords({ task: { terms, work }, delivered }: Disputed) {

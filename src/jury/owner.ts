@@ -7,13 +7,13 @@ import { Erc20 } from "../chain/erc20.ts";
 import { isNeuraError, NeuraError } from "../errors.ts";
 import { closeTask } from "../market/close.ts";
 import { asking, isRefusal, type MarketContext, requireSigner } from "../market/context.ts";
-import { evidenceHash } from "../market/evidence.ts";
+import { evidenceHash, UNKNOWN_EVIDENCE } from "../market/evidence.ts";
 import { loadEvidence } from "../market/records.ts";
 import { settleSpending } from "../market/spending.ts";
 import { taskStatus, type TaskStatus } from "../market/status.ts";
 import { chargeWei, encodeTerms, workHash } from "../market/terms.ts";
 import { type Receipt, receiptOf } from "../market/transaction.ts";
-import { caseWords, type Disputed, drawWords, eligibleFor, UNKNOWN_EVIDENCE } from "./calls.ts";
+import { caseWords, type Disputed, drawWords, eligibleFor } from "./calls.ts";
 import {
   type JuryAction,
   type JuryCase,

@@ -4,7 +4,7 @@ import { toUtf8Bytes } from "ethers";
 
 import type { Abortable } from "../abort.ts";
 import type { Manifest } from "../manifest.ts";
-import { type Evidence, type EvidenceFile } from "../market/evidence.ts";
+import { type Evidence, type EvidenceFile, UNKNOWN_EVIDENCE } from "../market/evidence.ts";
 import { Outcome } from "../market/outcome.ts";
 import type { RunKind, RunOutcome } from "../provider/runner/runner.ts";
 import { unitsOfRun } from "../provider/units.ts";
@@ -16,7 +16,6 @@ import { methodOf, parseVerification, type Verification } from "../verify/verifi
 import { ONE_BY_INPUT, workOf } from "../verify/work.ts";
 import { panelUnits } from "./case.ts";
 import type { Fault } from "./hand-over.ts";
-import { UNKNOWN_EVIDENCE } from "./calls.ts";
 
 /** What a panel does again, the same for all of it. */
 export interface Redo {

@@ -57,6 +57,16 @@ export interface EvidenceFile {
 
 export const ZERO_HASH = `0x${"00".repeat(32)}`;
 
+/** In place of evidence that nobody knows. */
+export const UNKNOWN_EVIDENCE: Evidence = {
+  inputRoot: ZERO_HASH,
+  resultRoot: ZERO_HASH,
+  unitsRoot: ZERO_HASH,
+  unitCount: 0,
+  runHash: ZERO_HASH,
+  drawCommit: ZERO_HASH,
+};
+
 /** Bytes of plaintext below one leaf. */
 export const LEAF_BYTES = 64 * 1024;
 

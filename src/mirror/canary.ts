@@ -14,11 +14,12 @@ import { taskStatus } from "../market/status.ts";
 import type { SubmitProgress } from "../market/submit.ts";
 import { auditDelivery } from "../verify/audit.ts";
 import { BUILT_IN_CALIBRATIONS } from "../verify/known.ts";
+import { pageBytes, pagesOf } from "../verify/ocr.ts";
 import { methodOf, type Verdict, type Verification } from "../verify/verification.ts";
 import { mirrorDirectory, type MirrorContext } from "./accounts.ts";
 import { chooseOther, openOwnPayload, placeOrder, type Shape, shapeOf } from "./order.ts";
 import { pictureName, varyPicture } from "./vary.ts";
-import { CALIBRATED_MODEL, jsonBytes, localWork, outputsOf, pagesOf, verificationFor } from "./work.ts";
+import { CALIBRATED_MODEL, localWork, outputsOf, verificationFor } from "./work.ts";
 
 /** An order of a canary, and what came of it. */
 export interface CanaryOrder {
@@ -97,7 +98,7 @@ export async function createCanary(
     }
     const manifest = manifestOf({ application, parameters, inputs, needs, verification });
     if (methodOf(verificationFor(manifest)).isRechecked) throw noAnswer(manifest);
-    await writeAnswers(manifest, { directory, expected, scratch: join(scratch, "work"), signal });
+    await writeAnswers(manifest, { directory, expected, signal });
     const createdAt = new Date().toISOString();
     const like = options.like ?? ("task" in from ? from.task : undefined);
     const canary = { name, createdAt, application, parameters, needs, verification, inputs, like };
@@ -150,9 +151,8 @@ async function writeAnswers(
   {
     directory,
     expected,
-    scratch,
     signal,
-  }: { directory: string; expected: readonly string[] | undefined; scratch: string; signal: AbortSignal },
+  }: { directory: string; expected: readonly string[] | undefined; signal: AbortSignal },
 ): Promise<void> {
   await mkdir(join(directory, "answer"), { recursive: true, mode: 0o700 });
   const answer = async (index: number, bytes: Uint8Array): Promise<void> =>
@@ -162,7 +162,7 @@ async function writeAnswers(
     for (const [index, bytes] of answers.entries()) await answer(index, bytes);
     return;
   }
-  const work = await localWork(manifest, { payloadDirectory: directory, scratch });
+  const work = await localWork(manifest, { payloadDirectory: directory });
   if (work === undefined) {
     throw noAnswer(manifest);
   }
@@ -191,7 +191,7 @@ async function answersIn(
   if (application !== "ocr") return files;
   const [first = new Uint8Array()] = files;
   const pages = pagesOf(new TextDecoder().decode(first));
-  if (pages?.length === inputs.length) return pages.map(jsonBytes);
+  if (pages?.length === inputs.length) return pages.map(pageBytes);
   throw new NeuraError(
     "canary.expected",
     `The expected result has ${pages?.length ?? 0} pages where there are ${inputs.length} pictures.`,

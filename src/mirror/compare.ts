@@ -126,7 +126,7 @@ export async function compareMirror(
     const length = isDivisible(manifest) ? manifest.inputs.length : unitCount;
     const units = mirror.units ?? Array.from({ length }, (_, i) => i);
     const compared = { context, manifest, payloadDirectory, units, signal };
-    return await compare(compared, { first, second, start, redo, scratch: at("scratch") });
+    return await compare(compared, { first, second, start, redo });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -169,13 +169,7 @@ interface Compared {
 
 async function compare(
   { context, manifest, payloadDirectory, units, signal }: Compared,
-  {
-    first,
-    second,
-    start,
-    redo,
-    scratch,
-  }: { first: TaskResult; second: TaskResult; start: Start; redo: number; scratch: string },
+  { first, second, start, redo }: { first: TaskResult; second: TaskResult; start: Start; redo: number },
 ): Promise<MirrorComparison> {
   const part = partOf(manifest, units);
   const [one, other] = await Promise.all([
@@ -247,7 +241,7 @@ async function compare(
 
   // One of the two is wrong; this machine says which, if it can do the work.
   const rulings: Ruling[] = [];
-  const work = redo === 0 ? undefined : await localWork(manifest, { payloadDirectory, scratch });
+  const work = redo === 0 ? undefined : await localWork(manifest, { payloadDirectory });
   try {
     const tolerance = BUILT_IN_CALIBRATIONS.map(
       (each) => calibrationFor([each], verification, each)?.tolerance,

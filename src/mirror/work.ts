@@ -1,21 +1,17 @@
-import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Abortable } from "../abort.ts";
 import type { Manifest } from "../manifest.ts";
-import type { EvidenceFile } from "../market/evidence.ts";
+import { type EvidenceFile, UNKNOWN_EVIDENCE } from "../market/evidence.ts";
 import type { DeliveredUnit } from "../verify/audit.ts";
 import { OCR_CALIBRATION, verificationOf } from "../verify/known.ts";
 import { parseVerification, type Verification } from "../verify/verification.ts";
+import { ONE_BY_INPUT, workOf } from "../verify/work.ts";
 
-/** Applications whose unit is an input, so that a part of them is work of its own. */
-const DIVISIBLE: readonly string[] = ["ocr", "noop"];
-
-/** Whether unit i of the work is input i. */
+/** Whether unit i of the work is input i, so that a part of it is work of its own. */
 export function isDivisible({ application }: Pick<Manifest, "application">): boolean {
-  return DIVISIBLE.includes(application);
+  return ONE_BY_INPUT.includes(application);
 }
 
 /** The same manifest for some of its inputs, in their order. */
@@ -40,10 +36,7 @@ export interface Outputs {
   readonly areAllKnown: boolean;
 }
 
-/**
- * The units of a result that `fetchResult` wrote: an `ocr` page of `result.json`; of anything else `result.json` or the file
- * below `output/` that has the unit's hash.
- */
+/** The units of a result that `fetchResult` wrote. */
 export async function outputsOf(
   manifest: Manifest,
   {
@@ -52,67 +45,19 @@ export async function outputsOf(
     evidence,
   }: { directory: string; payloadDirectory: string; evidence: EvidenceFile },
 ): Promise<Outputs> {
-  const pages = manifest.application === "ocr" ? await pagesIn(directory) : undefined;
-  const files = pages === undefined ? await filesByHash(directory) : new Map<string, string>();
-  const input = async (index: number): Promise<{ input?: Uint8Array }> => {
-    const path = manifest.inputs[index];
-    if (!isDivisible(manifest) || path === undefined) return {};
-    return { input: await readFile(join(payloadDirectory, ...path.split("/"))) };
-  };
-  return {
-    areAllKnown: isDivisible(manifest) || evidence.units.every(({ outputHash }) => files.has(outputHash)),
-    async unit(index) {
-      if (pages !== undefined) {
-        const page = pages[index];
-        return page === undefined ? undefined : { ...(await input(index)), output: jsonBytes(page) };
-      }
-      const path = files.get(evidence.units[index]?.outputHash ?? "");
-      return path === undefined
-        ? undefined
-        : { ...(await input(index)), output: new Uint8Array(await readFile(path)) };
-    },
-  };
+  const verification = verificationFor(manifest);
+  const delivery = { manifest, evidence, verification, payloadDirectory, resultDirectory: directory };
+  // It is only read: what it is held against is the other delivery, or an answer.
+  const work = await workOf(delivery, { redo: { ...CALIBRATED_MODEL, recompute: notDone } });
+  const unit = async (index: number): Promise<DeliveredUnit | undefined> => await work.delivered(index, {});
+  let areAllKnown = true;
+  for (const index of isDivisible(manifest) ? [] : evidence.units.keys())
+    areAllKnown &&= (await unit(index)) !== undefined;
+  return { areAllKnown, unit };
 }
 
-/** The pages of a result of `ocr`; none where it has none that can be read. */
-async function pagesIn(directory: string): Promise<unknown[]> {
-  const text = await readFile(join(directory, "result.json"), "utf8").catch(() => "");
-  return pagesOf(text) ?? [];
-}
-
-/** The pages of a `result.json` of `ocr`. */
-export function pagesOf(text: string): unknown[] | undefined {
-  try {
-    const result: unknown = JSON.parse(text);
-    const pages: unknown =
-      typeof result === "object" && result !== null ? Reflect.get(result, "pages") : undefined;
-    return Array.isArray(pages) ? pages.map((page: unknown) => page) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** What a unit's hash is of. */
-export function jsonBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
-}
-
-async function filesByHash(directory: string): Promise<Map<string, string>> {
-  const below = await readdir(join(directory, "output"), { recursive: true, withFileTypes: true }).catch(
-    () => [],
-  );
-  const paths = below.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const found = new Map<string, string>();
-  for (const path of [...paths, join(directory, "result.json")]) {
-    const hash = createHash("sha256");
-    try {
-      for await (const bytes of createReadStream(path)) if (bytes instanceof Uint8Array) hash.update(bytes);
-      found.set(`0x${hash.digest("hex")}`, path);
-    } catch {
-      // A result that has no such file.
-    }
-  }
-  return found;
+function notDone(): Promise<never> {
+  return Promise.reject(new Error("it is only read"));
 }
 
 // ---- Done here ----
@@ -123,26 +68,23 @@ export interface LocalWork {
   release(): Promise<void>;
 }
 
-/** Nothing, where this machine cannot do the work. `scratch`: an empty folder, or one that is not there. */
+/** Nothing, where this machine cannot do the work. */
 export async function localWork(
   manifest: Manifest,
-  { payloadDirectory, scratch }: { payloadDirectory: string; scratch: string },
+  { payloadDirectory }: { payloadDirectory: string },
 ): Promise<LocalWork | undefined> {
-  if (manifest.application === "noop") {
-    return {
-      recompute: async (index) =>
-        new Uint8Array(await readFile(join(payloadDirectory, ...(manifest.inputs[index] ?? "").split("/")))),
-      release: async () => await Promise.resolve(),
-    };
-  }
-  if (manifest.application !== "ocr") return undefined;
-  await mkdir(scratch, { recursive: true });
-  await writeFile(join(scratch, "result.json"), '{"pages":[]}');
-  const { ocrWork } = await import("../verify/ocr.ts");
-  const work = await ocrWork({ manifest, payloadDirectory, resultDirectory: scratch });
-  const nothing = new Uint8Array();
+  if (!isDivisible(manifest)) return undefined;
+  const verification = verificationFor(manifest);
+  // There is no result yet, or none that is looked at.
+  const evidence = { evidence: UNKNOWN_EVIDENCE, units: [] };
+  const delivery = { evidence, payloadDirectory, resultDirectory: payloadDirectory };
+  const work = await workOf({ manifest, verification, ...delivery }, {});
+  const output = new Uint8Array();
   return {
-    recompute: async (index, options) => await work.recompute(index, { output: nothing }, options),
+    async recompute(index, options) {
+      const path = join(payloadDirectory, ...(manifest.inputs[index] ?? "").split("/"));
+      return await work.recompute(index, { input: new Uint8Array(await readFile(path)), output }, options);
+    },
     release: () => work.release(),
   };
 }

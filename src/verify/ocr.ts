@@ -47,13 +47,13 @@ export async function ocrWork({
     async delivered(index) {
       const page = pages[index];
       if (page === undefined) return undefined;
-      return { input: await inputOf(index), output: bytesOf(page) };
+      return { input: await inputOf(index), output: pageBytes(page) };
     },
     async recompute(index, { input }, { signal = new AbortController().signal }) {
       const name = manifest.inputs[index] ?? "";
       const picture = await decodePicture(name, input ?? (await inputOf(index)));
       const rows = await readPicture(models, picture, parameters, signal);
-      return bytesOf(
+      return pageBytes(
         isWhole ? (await drawnPage(manifest.inputs, index, picture, rows)).page : pageOf(name, picture, rows),
       );
     },
@@ -62,19 +62,29 @@ export async function ocrWork({
 }
 
 /** The pages of a result; none where it has none that can be read. */
-async function pagesIn(directory: string): Promise<unknown[]> {
+async function pagesIn(directory: string): Promise<readonly unknown[]> {
   try {
-    const result: unknown = JSON.parse(await readFile(join(directory, "result.json"), "utf8"));
-    const isObject = typeof result === "object" && result !== null;
-    const pages: unknown = isObject && "pages" in result ? result.pages : undefined;
-    return Array.isArray(pages) ? pages.map((page: unknown) => page) : [];
+    return pagesOf(await readFile(join(directory, "result.json"), "utf8")) ?? [];
   } catch (error) {
-    if (error instanceof SyntaxError) return [];
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
 }
 
-/** What a unit's hash is of. */
-function bytesOf(page: unknown): Uint8Array {
+/** The pages of the text of a `result.json`; nothing where it is none. */
+export function pagesOf(text: string): unknown[] | undefined {
+  try {
+    const result: unknown = JSON.parse(text);
+    const isObject = typeof result === "object" && result !== null;
+    const pages: unknown = isObject && "pages" in result ? result.pages : undefined;
+    return Array.isArray(pages) ? pages.map((page: unknown) => page) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** What the hash of a page's unit is of. */
+export function pageBytes(page: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(page));
 }

@@ -4,7 +4,6 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { sha256, toUtf8Bytes } from "ethers";
 
-import { UNKNOWN_EVIDENCE } from "../../../src/jury/calls.ts";
 import {
   fingerprintOfFault,
   fingerprintOfRedone,
@@ -14,7 +13,7 @@ import {
   verdictOf,
 } from "../../../src/jury/verdict.ts";
 import type { Manifest } from "../../../src/manifest.ts";
-import { unitsRoot, ZERO_HASH } from "../../../src/market/evidence.ts";
+import { UNKNOWN_EVIDENCE, unitsRoot, ZERO_HASH } from "../../../src/market/evidence.ts";
 import { Outcome } from "../../../src/market/outcome.ts";
 import { isNear } from "../../../src/verify/fingerprint.ts";
 import { METHOD_NAMES, parseVerification } from "../../../src/verify/verification.ts";

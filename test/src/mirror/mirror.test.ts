@@ -383,6 +383,21 @@ describe("mirror: orders that nobody can tell apart", function () {
     expect(await checkCanary(world.context, canary.name)).to.deep.include({ verdict: "pass" });
   });
 
+  it("knows the picture that is drawn of a page, too, where work is compared byte by byte", async () => {
+    await world.fundedAccount(FUNDS);
+    const page = join(directory, "letter.jpg");
+    const { default: sharp } = await import("sharp");
+    await sharp("samples/letter.jpg").resize({ width: 480 }).toFile(page);
+    const { id: task } = await world.client.submit({
+      ...{ source: { files: [page] }, application: "ocr", durationSeconds: 60 },
+      verification: parseVerification({ method: "exact/1" }),
+    });
+    const canary = await createCanary(world.context, { from: { task } });
+    const { id } = await sendCanary(world.context, canary.name);
+    await sold(id);
+    expect(await checkCanary(world.context, canary.name)).to.deep.include({ verdict: "pass" });
+  });
+
   it("says that it has no answer where nothing here can do the work", async () => {
     const files = (await request()).source.files;
     const made = createCanary(world.context, { from: { files }, application: "other" });
