@@ -11,8 +11,10 @@ import {
   parseTaskArguments,
 } from "../../node_modules/hardhat/dist/src/internal/cli/parser.js";
 import config from "../../hardhat.config.ts";
+import { writeDeployment } from "../../src/deployment.ts";
 import { setHost } from "../../tasks/host.ts";
 import { localNetwork } from "../../tasks/local-network.ts";
+import type { World } from "../src/market/support.ts";
 import type { Cleanup } from "../src/storage/support.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,6 +24,25 @@ const HARDHAT = join(ROOT, "scripts/hardhat.js");
 export const FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 export const SECOND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 export const SECOND_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+/** The third one, which owns what tests order. */
+const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+
+/** What commands need to know of a world on the chain behind `url`; the deployment's record lies in `directory`. */
+export async function environmentOf(
+  { deployment, home, gatewayUrl }: Pick<World, "deployment" | "home" | "gatewayUrl">,
+  { url, directory }: { url: string; directory: string },
+): Promise<Record<string, string>> {
+  const record = join(directory, "deployment.json");
+  await writeDeployment(record, deployment);
+  return {
+    NEURA_RPC_URL: url,
+    NEURA_PRIVATE_KEY: OWNER_KEY,
+    NEURA_DEPLOYMENT: record,
+    NEURA_HOME: home,
+    NEURA_ARWEAVE_GATEWAYS: gatewayUrl,
+  };
+}
 
 export interface Ended {
   code: number | null;

@@ -4,15 +4,12 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
 
-import { writeDeployment } from "../../src/deployment.ts";
 import { createJuryWorld, type JuryWorld, SEAT_WEI } from "../src/jury/support.ts";
 import { fileIn } from "../src/market/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
 import { CONCESSION, STEP } from "../src/jury/support.ts";
-import { commands, startChain } from "./command.ts";
+import { commands, environmentOf, startChain } from "./command.ts";
 
-/** Third and fifth account of the mnemonic that every Hardhat chain starts with. */
-const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
 const JUROR_KEY = "0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a";
 
 describe("tasks: jury", function () {
@@ -27,15 +24,7 @@ describe("tasks: jury", function () {
     const connection = await network.create({ network: "local", override: { url } });
     world = await createJuryWorld(cleanup, { connection });
     directory = mkdtempSync(join(cleanup.directory(), "work-"));
-    const deployment = join(directory, "deployment.json");
-    await writeDeployment(deployment, world.deployment);
-    environment = {
-      NEURA_RPC_URL: url,
-      NEURA_PRIVATE_KEY: OWNER_KEY,
-      NEURA_DEPLOYMENT: deployment,
-      NEURA_HOME: world.home,
-      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
-    };
+    environment = await environmentOf(world, { url, directory });
   });
   after(() => cleanup.run());
 

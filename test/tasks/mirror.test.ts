@@ -3,14 +3,10 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
 
-import { writeDeployment } from "../../src/deployment.ts";
 import { fileIn } from "../src/market/support.ts";
 import { createMirrorWorld, type MirrorWorld, sell } from "../src/mirror/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
-import { commands, type Ended, startChain } from "./command.ts";
-
-/** Third account of the mnemonic that every Hardhat chain starts with. */
-const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+import { commands, environmentOf, type Ended, startChain } from "./command.ts";
 
 describe("tasks: mirror, canary", function () {
   this.timeout(120_000);
@@ -24,15 +20,7 @@ describe("tasks: mirror, canary", function () {
     const connection = await network.create({ network: "local", override: { url } });
     world = await createMirrorWorld(cleanup, { connection });
     directory = cleanup.directory();
-    const deployment = join(directory, "deployment.json");
-    await writeDeployment(deployment, world.deployment);
-    environment = {
-      NEURA_RPC_URL: url,
-      NEURA_PRIVATE_KEY: OWNER_KEY,
-      NEURA_DEPLOYMENT: deployment,
-      NEURA_HOME: world.home,
-      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
-    };
+    environment = await environmentOf(world, { url, directory });
   });
   after(() => cleanup.run());
 

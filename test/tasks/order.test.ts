@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
 
-import { writeDeployment } from "../../src/deployment.ts";
 import type { StoredKey } from "../../src/keystore.ts";
 import { encodeTerms, workHash } from "../../src/market/terms.ts";
 import { marketAt } from "../contracts/market/deploy.ts";
@@ -17,10 +16,7 @@ import {
   STAKE_WEI,
   type World,
 } from "../src/market/support.ts";
-import { commands, SECOND, SECOND_KEY, startChain } from "./command.ts";
-
-/** Third account of every Hardhat chain. */
-const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+import { commands, environmentOf, SECOND, SECOND_KEY, startChain } from "./command.ts";
 
 describe("tasks: orders, disputes, leases, models", function () {
   this.timeout(180_000);
@@ -39,16 +35,8 @@ describe("tasks: orders, disputes, leases, models", function () {
     if (account === undefined) throw new Error("no account");
     provider = { account, key: await world.register(account, { stakeWei: 2n * STAKE_WEI }) };
     directory = cleanup.directory();
-    const deployment = join(directory, "deployment.json");
-    await writeDeployment(deployment, world.deployment);
     file = await fileIn(directory, "scan.png", "a picture");
-    run = commands({
-      NEURA_RPC_URL: url,
-      NEURA_PRIVATE_KEY: OWNER_KEY,
-      NEURA_DEPLOYMENT: deployment,
-      NEURA_HOME: world.home,
-      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
-    });
+    run = commands(await environmentOf(world, { url, directory }));
   });
   after(() => cleanup.run());
 

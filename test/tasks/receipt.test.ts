@@ -5,13 +5,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
 
-import { writeDeployment } from "../../src/deployment.ts";
 import { createWorld, deliverResult, fileIn, type World } from "../src/market/support.ts";
 import { Cleanup } from "../src/storage/support.ts";
-import { commands, startChain } from "./command.ts";
-
-/** Third account of the mnemonic that every Hardhat chain starts with. */
-const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+import { commands, environmentOf, startChain } from "./command.ts";
 
 describe("tasks: task receipt", function () {
   this.timeout(60_000);
@@ -29,15 +25,7 @@ describe("tasks: task receipt", function () {
     if (account === undefined) throw new Error("no account");
     const provider = { account, key: await world.register(account) };
     directory = mkdtempSync(join(cleanup.directory(), "work-"));
-    const deployment = join(directory, "deployment.json");
-    await writeDeployment(deployment, world.deployment);
-    environment = {
-      NEURA_RPC_URL: url,
-      NEURA_PRIVATE_KEY: OWNER_KEY,
-      NEURA_DEPLOYMENT: deployment,
-      NEURA_HOME: world.home,
-      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
-    };
+    environment = await environmentOf(world, { url, directory });
     const file = await fileIn(directory, "scan.png", "a picture");
     const task = await world.client.submit({
       source: { files: [file] },

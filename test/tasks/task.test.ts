@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { network } from "hardhat";
 
-import { writeDeployment } from "../../src/deployment.ts";
 import type { StoredKey } from "../../src/keystore.ts";
 import { Outcome } from "../../src/market/outcome.ts";
 import { encodeTerms, workHash } from "../../src/market/terms.ts";
@@ -18,10 +17,7 @@ import {
   textOf,
   type World,
 } from "../src/market/support.ts";
-import { commands, startChain, startCommand } from "./command.ts";
-
-/** Third account of the mnemonic that every Hardhat chain starts with. */
-const OWNER_KEY = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+import { commands, environmentOf, startChain, startCommand } from "./command.ts";
 
 describe("tasks: task", function () {
   this.timeout(180_000);
@@ -39,15 +35,7 @@ describe("tasks: task", function () {
     if (account === undefined) throw new Error("no account");
     provider = { account, key: await world.register(account) };
     directory = mkdtempSync(join(cleanup.directory(), "work-"));
-    const deployment = join(directory, "deployment.json");
-    await writeDeployment(deployment, world.deployment);
-    environment = {
-      NEURA_RPC_URL: url,
-      NEURA_PRIVATE_KEY: OWNER_KEY,
-      NEURA_DEPLOYMENT: deployment,
-      NEURA_HOME: world.home,
-      NEURA_ARWEAVE_GATEWAYS: world.gatewayUrl,
-    };
+    environment = await environmentOf(world, { url, directory });
   });
   after(() => cleanup.run());
 

@@ -13,22 +13,13 @@ import {
   type Terms,
   workHash as workHashOf,
 } from "../../../src/market/terms.ts";
-import {
-  ITaskMarket__factory,
-  Jury__factory,
-  ProviderRegistry__factory,
-  TaskMarket__factory,
-  TaskMarketExtension__factory,
-} from "../../../types/index.ts";
+import { CONCESSION_SECONDS, openJuryMarket, RESOURCES, STEP_SECONDS } from "../jury-market.ts";
 import { type Money, RULES, type Trial, type Vote } from "./settle.ts";
 
-const STEP_SECONDS = 3_600;
-const CONCESSION_SECONDS = 3_600;
 /** Of the market and of the jury. */
 const DISPUTED = 6n;
 const ENDED = 5n;
 const REFERENCE = "Qm123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJK";
-const RESOURCES = { gpuCount: 0, gpuClass: 0, vramMiB: 0, ramMiB: 65_536, cpuMilli: 8_000, diskMiB: 102_400 };
 
 /** Seats of one voter. */
 export interface Holder {
@@ -41,49 +32,13 @@ export type Court = Awaited<ReturnType<typeof openCourt>>;
 /** A market and a jury with these seats, in this process. */
 export async function openCourt(holders: readonly Holder[]) {
   const connection = await network.create();
-  const { ethers } = connection;
-  const [admin, owner, provider] = await ethers.getSigners();
-  if (!admin || !owner || !provider) throw new Error("the chain has too few accounts");
   const treasury = `0x${hashOf("treasury").slice(26)}`;
-  const registry = await new ProviderRegistry__factory(admin).deploy(ZeroAddress, 45 * 86_400, admin);
-  const settings = {
-    ...{ currency: ZeroAddress, registry, models: ZeroAddress },
-    ...{ declineWindow: 600, keyWindow: 600, takeOverWindow: 3_600, concessionWindow: CONCESSION_SECONDS },
-    ...{ admin, treasury, feeBps: RULES.protocolFeeBps },
-  };
-  const extension = await new TaskMarketExtension__factory(admin).deploy(settings);
-  const address = await (await new TaskMarket__factory(admin).deploy(settings, extension)).getAddress();
-  const market = ITaskMarket__factory.connect(address, admin);
-  const { seatWei, juryFeeBps, minimumFeeWei } = RULES;
-  const jury = await new Jury__factory(admin).deploy(
-    ...([address, seatWei, juryFeeBps, minimumFeeWei, STEP_SECONDS, 0] as const),
-  );
-  await registry.authorizeMarket(address);
-  await registry.authorizeMarket(jury);
-  const offer = { shape: packResources(RESOURCES), rateWei: 1, slots: 100, metadata: "" };
-  const enter = async (signer: Signer, stakeWei: bigint): Promise<void> => {
-    await registry.connect(signer).register(signer, signer, offer);
-    await registry.connect(signer).stake(stakeWei, { value: stakeWei });
-  };
-  for (const signer of [owner, provider]) {
-    await connection.networkHelpers.setBalance(await signer.getAddress(), parseEther("10000000"));
-  }
-  await enter(provider, parseEther("100000"));
-  const jurors = new Map<string, Signer>();
+  const addressOf = (name: string): string => `0x${hashOf(name).slice(26)}`;
+  const benches = holders.map(({ name, seats }) => ({ voter: addressOf(name), seats }));
+  const options = { benches, rules: RULES, treasury, stakeWei: parseEther("100000") };
   /** Whose voter an address is. */
-  const names = new Map<string, string>();
-  for (const { name, seats } of holders) {
-    const voter = `0x${hashOf(name).slice(26)}`;
-    await connection.networkHelpers.impersonateAccount(voter);
-    await connection.networkHelpers.setBalance(voter, parseEther("1000000"));
-    const signer = await ethers.getSigner(voter);
-    await enter(signer, seatWei * BigInt(seats));
-    await jury.connect(signer).takeSeats(0, seats, signer);
-    jurors.set(voter.toLowerCase(), signer);
-    names.set(voter.toLowerCase(), name);
-  }
-  const domain = { chainId: (await ethers.provider.getNetwork()).chainId, market: address };
-  return { connection, domain, owner, provider, treasury, registry, market, jury, jurors, names };
+  const names = new Map(holders.map(({ name }) => [addressOf(name).toLowerCase(), name]));
+  return { connection, treasury, names, ...(await openJuryMarket(connection, options)) };
 }
 
 /** Who was drawn, by address, and what they and the parties gained [wei]; who has several places has it at each of them. */

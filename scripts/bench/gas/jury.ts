@@ -24,14 +24,8 @@ import {
   workHash as workHashOf,
 } from "../../../src/market/terms.ts";
 import { unitProof } from "../../../src/verify/units.ts";
-import {
-  ITaskMarket__factory,
-  Jury__factory,
-  ProviderRegistry__factory,
-  TaskMarket__factory,
-  TaskMarketExtension__factory,
-  UnitOpener__factory,
-} from "../../../types/index.ts";
+import { UnitOpener__factory } from "../../../types/index.ts";
+import { CONCESSION_SECONDS, openJuryMarket, RESOURCES, STEP_SECONDS } from "../jury-market.ts";
 import { difference, type Figure, NOTHING, plusTransaction } from "./figure.ts";
 
 /** What these figures must not exceed [gas]. */
@@ -44,16 +38,13 @@ export const JURY_LIMITS = {
   disputeJury3: 780_000,
 };
 
-const STEP_SECONDS = 3_600;
 const START_SECONDS = 0x77_77_77_77;
 const BETWEEN_SECONDS = 0x2_22_22;
 const DURATION_SECONDS = 0x11_11;
-const CONCESSION_SECONDS = 3_600;
 const JURORS = 40;
 const UNITS = 1_024;
 const BPS = 10_000;
 const REFERENCE = "Qm123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJK";
-const RESOURCES = { gpuCount: 0, gpuClass: 0, vramMiB: 0, ramMiB: 65_536, cpuMilli: 8_000, diskMiB: 102_400 };
 const WORK = BigInt(hashOf("work")) >> 16n;
 
 /** Measures everything, each figure after one of its own kind of the same parties. */
@@ -85,46 +76,14 @@ export async function measureJuries(): Promise<Record<string, Figure>> {
 
 type Stage = Awaited<ReturnType<typeof openStage>>;
 
-async function openStage({ ethers, networkHelpers }: NetworkConnection) {
-  const [admin, owner, provider, treasury] = await ethers.getSigners();
-  if (!admin || !owner || !provider || !treasury) throw new Error("the chain has too few accounts");
-  const registry = await new ProviderRegistry__factory(admin).deploy(ZeroAddress, 45 * 86_400, admin);
-  const settings = {
-    ...{ currency: ZeroAddress, registry, models: ZeroAddress },
-    ...{ declineWindow: 600, keyWindow: 600, takeOverWindow: 3_600, concessionWindow: CONCESSION_SECONDS },
-    ...{ admin, treasury, feeBps: 250 },
-  };
-  const extension = await new TaskMarketExtension__factory(admin).deploy(settings);
-  const address = await (await new TaskMarket__factory(admin).deploy(settings, extension)).getAddress();
-  const market = ITaskMarket__factory.connect(address, admin);
-  const seatWei = parseEther("10");
-  const jury = await new Jury__factory(admin).deploy(address, seatWei, 600, 1, STEP_SECONDS, 0);
-  await registry.authorizeMarket(address);
-  await registry.authorizeMarket(jury);
-  const offer = { shape: packResources(RESOURCES), rateWei: 1, slots: 100, metadata: "" };
-  await registry.connect(provider).register(provider, provider, offer);
-  await registry.connect(provider).stake(parseEther("100"), { value: parseEther("100") });
-  const jurors = new Map<string, Signer>();
-  for (let i = 0; i < JURORS; i++) {
-    const voter = keccakAddress(`juror ${i}`);
-    await networkHelpers.impersonateAccount(voter);
-    await networkHelpers.setBalance(voter, parseEther("1000"));
-    const signer = await ethers.getSigner(voter);
-    await registry.connect(signer).register(signer, signer, offer);
-    await registry.connect(signer).stake(seatWei, { value: seatWei });
-    await jury.connect(signer).takeSeats(0, 1, signer);
-    jurors.set(voter, signer);
-  }
-  const domain = { chainId: (await ethers.provider.getNetwork()).chainId, market: address };
-  return {
-    domain,
-    owner,
-    provider,
-    market,
-    jury,
-    jurors,
-    opener: await new UnitOpener__factory(admin).deploy(),
-  };
+async function openStage(connection: NetworkConnection) {
+  const stage = await openJuryMarket(connection, {
+    benches: Array.from({ length: JURORS }, (_, i) => ({ voter: keccakAddress(`juror ${i}`), seats: 1 })),
+    rules: { seatWei: parseEther("10"), juryFeeBps: 600n, minimumFeeWei: 1n, protocolFeeBps: 250n },
+    treasury: keccakAddress("treasury"),
+    stakeWei: parseEther("100"),
+  });
+  return { ...stage, opener: await new UnitOpener__factory(stage.admin).deploy() };
 }
 
 /** An address that has no zero byte, with a checksum. */
