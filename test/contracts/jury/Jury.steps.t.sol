@@ -50,14 +50,21 @@ contract JuryStepsTest is JuryTest {
     }
 
     /// @dev A17: the draw takes the halves that both committed to, the evidence, the task and the delivery; nothing else.
-    function testFuzz_A17_RevertWhen_TheDrawIsOfOtherThings(uint8 what, uint8 bit) external {
+    function testFuzz_A17_RevertWhen_TheDrawIsOfOtherThings(uint8 bit) external {
         disputed(Stakes(1e19, 1e19));
+        for (uint256 what = 0; what < 7; ++what) {
+            uint256 snapshot = vm.snapshotState();
+            assertDrawRefused(what, bit);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    function assertDrawRefused(uint256 what, uint8 bit) private {
         bytes32 flip = bytes32(uint256(1) << bit);
         bytes32 seed = AUDIT_SEED;
         bytes32 nonce = DRAW_NONCE;
         IJury.WorkDigest memory digest = workDigest();
         uint256 count = eligible();
-        what %= 7;
         if (what == 0) seed ^= flip;
         else if (what == 1) nonce ^= flip;
         else if (what == 2) evidence.inputRoot ^= flip;
@@ -154,6 +161,20 @@ contract JuryStepsTest is JuryTest {
         assertLe(lost, fee + fee / 20 + 2, "about the fee");
         assertLe(fee, lost + (cost + stakes.collateral) / BPS + 2, "and no less");
         assertLe(market.balanceOf(OWNER), bond - penalty + fee / 20 + 2, "a false accusation brings nothing");
+    }
+
+    /// @dev An owner that lets the case lapse has nothing of the provider's silence either.
+    function test_A22_silenceOfBoth() external {
+        disputed(Stakes(1e19, 1e19));
+        vm.warp(CONCEDED_BY + STEP + 1);
+        vm.roll(1_000);
+        bid(STRANGER, summonCall());
+        vm.roll(1_006);
+        bid(OWNER, drawCall());
+        vm.warp(untilNow() + 1);
+        bid(STRANGER, lapseCall());
+        assertLapsed();
+        assertEq(stakeOf(PROVIDER), STAKE, "whole");
     }
 
     /// @dev What a provider committed to, nobody may know: its silence then does not save it. Who draws in its stead says
@@ -389,6 +410,28 @@ contract JuryStepsTest is JuryTest {
             assertEq(SEAT - stakeOf(accountAt(i, 0)), isSilent ? fine : 0, "silence");
             assertEq(jury.creditOf(accountAt(i, 0)), 0, "nothing was ruled");
         }
+        assertSolvent(JURORS);
+    }
+
+    /// @dev A juror that left, and took its stake when the case could have been over long since, does not keep others from
+    /// ending it.
+    function test_A20_endsWithoutWhoLeft() external {
+        disputed(Stakes(1e19, 1e19));
+        draw();
+        (uint256[] memory seats, ) = jury.panelOf(id, 0);
+        uint256[] memory one = new uint256[](1);
+        one[0] = seats[0];
+        vm.prank(jurorOf(seats[0]));
+        jury.leaveSeats(0, one);
+        deliberate(three(SILENT, 0, SILENT));
+        vm.warp(DISPUTED + jury.exitSeconds() + 1);
+        bid(STRANGER, abi.encodeCall(jury.releaseSeats, (0, one)));
+        bid(STRANGER, finishCall());
+        assertStep(IJury.Step.Ended);
+        assertEq(stakeOf(jurorOf(seats[0])), SEAT, "it is out of reach");
+        assertEq(lockedOf(jurorOf(seats[0])), 0, "and free");
+        assertEq(SEAT - stakeOf(jurorOf(seats[2])), fine, "who stayed is fined");
+        assertEq(jury.creditOf(TREASURY), fine, "once");
         assertSolvent(JURORS);
     }
 

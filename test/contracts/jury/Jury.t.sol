@@ -96,6 +96,39 @@ contract JuryVerdictsTest is JuryTest {
         }
     }
 
+    /// @dev The verdict is the middle of the votes of its side, whichever side, and no single strong word.
+    function test_A22_theMiddleDecides() external {
+        uint16[3][4] memory acts = [
+            [uint16(0), 4, 4],
+            [uint16(0), 0, 4],
+            [uint16(1), 5, 5],
+            [uint16(1), 1, 5]
+        ];
+        for (uint256 i = 0; i < 4; ++i) {
+            uint256 snapshot = vm.snapshotState();
+            testFuzz_A22_I02_firstPanelDecides(Stakes(1e19, 1e19), acts[i]);
+            vm.revertToState(snapshot);
+        }
+    }
+
+    /// @dev A commitment that looks like a vote, and is never shown, is silence.
+    function test_A16_whatIsNotShownIsNoVote() external {
+        disputed(Stakes(1e19, 1e19));
+        draw();
+        vm.warp(later(1));
+        handOver();
+        commit(0, WORK);
+        commit(1, WORK);
+        bid(voters()[2], abi.encodeCall(jury.commit, (id, 2, bytes32(WORK << 16))));
+        handOver();
+        reveal(0, WORK, 0);
+        reveal(1, WORK, 0);
+        finish();
+        assertEq(SEAT - stakeOf(accountAt(2, 0)), fine, "silent");
+        assertEq(jury.creditOf(accountAt(2, 0)), 0, "not paid");
+        assertSolvent(JURORS);
+    }
+
     /// @dev What a juror does: votes for one side in several strengths, is silent, or did something else.
     function actOf(uint16 act_, uint256 i) private pure returns (uint256 vote, uint256 fingerprint) {
         uint256[6] memory votes = [uint256(0), BPS, SILENT, 0, BPS / 2 - 1, BPS / 2];
