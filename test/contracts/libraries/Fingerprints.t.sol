@@ -20,6 +20,8 @@ contract FingerprintsTest is Test {
         // So many bits from a random place on.
         uint256 flipped = ((1 << count) - 1) << (one % (240 - count));
         testFuzz_isNearCountsBits(one, one ^ flipped);
+        // Nor does what is above the fingerprint count.
+        testFuzz_isNearCountsBits(one, one ^ flipped ^ (type(uint256).max << 240));
     }
 
     /// @dev Against counting each bit of each.
